@@ -1,0 +1,35 @@
+//! Cupola's instruction set: one table of opcodes, functions in register form and in SSA form,
+//! modules, text format, builder, verifier.
+//!
+//! Front ends build a [`Module`] and give its functions in register form
+//! ([`FunctionBuilder`], [`Bodies`]); T0 and T1 read that form. The optimizer turns it into SSA
+//! form, which T2 and T3 read. Both forms are the same [`Function`] with the same instructions.
+#![forbid(unsafe_code)]
+
+pub mod analysis;
+mod builder;
+mod entities;
+mod function;
+mod inst;
+mod module;
+mod op;
+mod trap;
+mod types;
+
+pub use builder::FunctionBuilder;
+pub use entities::{
+    Block, DialectOpId, FrameStateId, FuncId, GlobalId, InlineSite, Inst, LoopId, MemId, Reg,
+    SigId, SiteId, TableId,
+};
+pub use function::{
+    BlockData, DeoptReason, EntryKind, Form, FrameDescr, FrameLayout, FrameState, Function,
+    InlinedCall,
+};
+pub use inst::{Imm, InstData, MemArg, SrcLoc, Target};
+pub use module::{
+    Bodies, DataSegment, DialectOpDecl, EagerBodies, FuncDecl, FuncKind, GlobalDecl, LocStyle,
+    MemoryDecl, Module, PAGE_SIZE, TableDecl,
+};
+pub use op::{Effects, Format, MemoryOp, Op, Operands, PureOp, SlotValue, memory, pure};
+pub use trap::TrapCode;
+pub use types::{Signature, Type};

@@ -1,0 +1,230 @@
+//! Modules: what a front end hands to the engine.
+
+use crate::entities::{DialectOpId, FuncId, GlobalId, MemId, SigId, TableId};
+use crate::function::Function;
+use crate::inst::SrcLoc;
+use crate::op::Effects;
+use crate::types::{Signature, Type};
+use cranelift_entity::{PrimaryMap, SecondaryMap};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// Size of a page of linear memory in bytes.
+pub const PAGE_SIZE: u64 = 65536;
+
+/// How a module's [`SrcLoc`]s are to be read.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LocStyle {
+    /// Line and column, packed by [`SrcLoc::line_column`].
+    #[default]
+    LineColumn,
+    /// Byte offset into a binary.
+    ByteOffset,
+}
+
+/// Where a function's code comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FuncKind {
+    /// The module defines it.
+    Defined,
+    /// The host provides it under this module and name.
+    Import {
+        /// First part of the name.
+        module: String,
+        /// Second part of the name.
+        name: String,
+    },
+}
+
+/// A function of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FuncDecl {
+    /// Its name for people, and in the text format.
+    pub name: Option<String>,
+    /// Its signature.
+    pub sig: SigId,
+    /// Where its code comes from.
+    pub kind: FuncKind,
+}
+
+/// A linear memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryDecl {
+    /// Its name for people, and in the text format.
+    pub name: Option<String>,
+    /// Size at the start, in pages.
+    pub min_pages: u64,
+    /// Greatest size, in pages; none: as far as the engine's limits go.
+    pub max_pages: Option<u64>,
+}
+
+/// A global variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalDecl {
+    /// Its name for people, and in the text format.
+    pub name: Option<String>,
+    /// Its type.
+    pub ty: Type,
+    /// Whether it can be set.
+    pub mutable: bool,
+    /// The slot that it starts with.
+    pub init: u64,
+}
+
+/// A table of function references.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDecl {
+    /// Its name for people, and in the text format.
+    pub name: Option<String>,
+    /// What its slots start with; its length is the table's.
+    pub elements: Vec<Option<FuncId>>,
+}
+
+/// Bytes that a memory starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSegment {
+    /// The memory.
+    pub memory: MemId,
+    /// The address of the first byte.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A dialect operation as a module declares it; the engine binds its name (`lua.add`) to a handler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialectOpDecl {
+    /// Dialect and operation, with a dot between them.
+    pub name: String,
+    /// Types of the operands.
+    pub params: SmallVec<[Type; 6]>,
+    /// Types of the results.
+    pub results: SmallVec<[Type; 2]>,
+    /// What the operation may do.
+    #[serde(with = "effects_serde")]
+    pub effects: Effects,
+}
+
+mod effects_serde {
+    use super::Effects;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(effects: &Effects, s: S) -> Result<S::Ok, S::Error> {
+        effects.bits().serialize(s)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Effects, D::Error> {
+        u16::deserialize(d).map(Effects::from_bits_truncate)
+    }
+}
+
+/// A module without its function bodies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// Its name for people.
+    pub name: String,
+    /// How its source positions are to be read.
+    pub loc_style: LocStyle,
+    /// Signatures; no two are equal.
+    pub sigs: PrimaryMap<SigId, Signature>,
+    /// Functions.
+    pub funcs: PrimaryMap<FuncId, FuncDecl>,
+    /// Linear memories.
+    pub memories: PrimaryMap<MemId, MemoryDecl>,
+    /// Global variables.
+    pub globals: PrimaryMap<GlobalId, GlobalDecl>,
+    /// Tables.
+    pub tables: PrimaryMap<TableId, TableDecl>,
+    /// Initial memory contents.
+    pub data: Vec<DataSegment>,
+    /// Dialect operations in use.
+    pub dialect_ops: PrimaryMap<DialectOpId, DialectOpDecl>,
+    /// Functions that the host can call, by name.
+    pub exports: FxHashMap<String, FuncId>,
+    /// Whether raw loads and stores are allowed. They can reach all of the process's memory, so
+    /// only an embedder that trusts the module's producer sets this.
+    pub trusted: bool,
+}
+
+impl Module {
+    /// The id of a signature, added if it is new.
+    pub fn intern_sig(&mut self, sig: Signature) -> SigId {
+        match self.sigs.iter().find(|(_, s)| **s == sig) {
+            Some((id, _)) => id,
+            None => self.sigs.push(sig),
+        }
+    }
+
+    /// The signature of a function.
+    pub fn func_sig(&self, func: FuncId) -> &Signature {
+        &self.sigs[self.funcs[func].sig]
+    }
+
+    /// Whether the function's code is provided by the host.
+    pub fn is_import(&self, func: FuncId) -> bool {
+        matches!(self.funcs[func].kind, FuncKind::Import { .. })
+    }
+
+    /// The function's name, or one made from its index.
+    pub fn func_name(&self, func: FuncId) -> String {
+        match &self.funcs[func].name {
+            Some(name) => name.clone(),
+            None => func.to_string(),
+        }
+    }
+
+    /// The function that has this name, exported or not.
+    pub fn find_func(&self, name: &str) -> Option<FuncId> {
+        self.exports.get(name).copied().or_else(|| {
+            self.funcs.iter().find(|(_, f)| f.name.as_deref() == Some(name)).map(|(id, _)| id)
+        })
+    }
+
+    /// A source position for people; empty if unknown.
+    pub fn format_loc(&self, loc: SrcLoc) -> String {
+        match self.loc_style {
+            _ if loc == SrcLoc::UNKNOWN => String::new(),
+            LocStyle::LineColumn => {
+                let (line, column) = loc.to_line_column();
+                format!("{line}:{column}")
+            }
+            LocStyle::ByteOffset => format!("{:#x}", loc.0),
+        }
+    }
+}
+
+/// Gives the register form of a module's functions, each asked for once at its first call; a front
+/// end that translates lazily does it here.
+pub trait Bodies: Send + Sync {
+    /// The body of a defined function.
+    ///
+    /// # Errors
+    /// A message for people if the function cannot be translated; calling it then traps.
+    fn body(&self, func: FuncId) -> Result<Arc<Function>, String>;
+}
+
+/// Bodies that are all there from the start.
+#[derive(Clone, Debug, Default)]
+pub struct EagerBodies {
+    bodies: SecondaryMap<FuncId, Option<Arc<Function>>>,
+}
+
+impl EagerBodies {
+    /// Sets the body of a function.
+    pub fn set(&mut self, func: FuncId, body: Function) {
+        self.bodies[func] = Some(Arc::new(body));
+    }
+
+    /// The body of a function, if it has one.
+    pub fn get(&self, func: FuncId) -> Option<&Arc<Function>> {
+        self.bodies[func].as_ref()
+    }
+}
+
+impl Bodies for EagerBodies {
+    fn body(&self, func: FuncId) -> Result<Arc<Function>, String> {
+        self.get(func).cloned().ok_or_else(|| format!("{func} has no body"))
+    }
+}

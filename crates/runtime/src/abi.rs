@@ -1,0 +1,114 @@
+//! The native calling convention: System V AMD64, with the context as the first argument.
+//!
+//! Arguments behind the context go to registers and stack as the C calling convention has it.
+//! Results: up to two integers and up to two floats in registers (`rax`, `rdx`, `xmm0`, `xmm1`).
+//! A function with more results than that takes one more argument, right behind the context: the
+//! address of an area to which it stores all of them, 8 bytes each, in order.
+
+use cupola_ir::{Signature, Type};
+use smallvec::SmallVec;
+
+/// Integer argument registers, the context's included.
+pub const INT_ARGS: usize = 6;
+/// Floating-point argument registers.
+pub const FLOAT_ARGS: usize = 8;
+
+/// Where an argument travels.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ArgLoc {
+    /// In the integer argument register with this index (`rdi` is 0).
+    Int(u8),
+    /// In the floating-point argument register with this index.
+    Float(u8),
+    /// On the stack, in the 8-byte word with this index.
+    Stack(u16),
+}
+
+/// Where a result travels.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ResultLoc {
+    /// In the integer result register with this index (`rax`, `rdx`).
+    Int(u8),
+    /// In the floating-point result register with this index.
+    Float(u8),
+    /// In the result area, in the 8-byte word with this index.
+    Area(u16),
+}
+
+/// Whether results of these types need a result area.
+pub fn needs_result_area(results: &[Type]) -> bool {
+    let floats = results.iter().filter(|ty| ty.is_float()).count();
+    floats > 2 || results.len() - floats > 2
+}
+
+/// Where arguments and results of a signature travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativeSig {
+    /// Place of each parameter.
+    pub params: SmallVec<[ArgLoc; 6]>,
+    /// Place of each result.
+    pub results: SmallVec<[ResultLoc; 2]>,
+    /// Whether the address of a result area is passed behind the context.
+    pub result_area: bool,
+    /// Words of stack arguments.
+    pub stack_words: u16,
+}
+
+impl NativeSig {
+    /// The places for `sig`.
+    pub fn of(sig: &Signature) -> NativeSig {
+        let result_area = needs_result_area(&sig.results);
+        let (mut ints, mut floats, mut stack_words) = (if result_area { 2 } else { 1 }, 0, 0);
+        let mut place = |float: bool| {
+            let (used, limit) =
+                if float { (&mut floats, FLOAT_ARGS) } else { (&mut ints, INT_ARGS) };
+            if *used < limit {
+                *used += 1;
+                let index = (*used - 1) as u8;
+                if float { ArgLoc::Float(index) } else { ArgLoc::Int(index) }
+            } else {
+                stack_words += 1;
+                ArgLoc::Stack(stack_words - 1)
+            }
+        };
+        let params = sig.params.iter().map(|ty| place(ty.is_float())).collect();
+        let (mut ints, mut floats) = (0, 0);
+        let results = sig
+            .results
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| {
+                if result_area {
+                    ResultLoc::Area(i as u16)
+                } else {
+                    let used = if ty.is_float() { &mut floats } else { &mut ints };
+                    *used += 1;
+                    if ty.is_float() {
+                        ResultLoc::Float(*used - 1)
+                    } else {
+                        ResultLoc::Int(*used - 1)
+                    }
+                }
+            })
+            .collect();
+        NativeSig { params, results, result_area, stack_words }
+    }
+}
+
+/// Registers and stack words at a call, as the trampolines load and save them.
+#[repr(C)]
+#[derive(Clone, Debug)]
+pub struct NativeFrame {
+    /// Integer argument registers; the first is the context.
+    pub ints: [u64; INT_ARGS],
+    /// Floating-point argument registers, low 64 bits.
+    pub floats: [u64; FLOAT_ARGS],
+    /// The stack arguments.
+    pub stack: *const u64,
+    /// How many words of them there are.
+    pub stack_words: usize,
+    /// Integer result registers.
+    pub result_ints: [u64; 2],
+    /// Floating-point result registers, low 64 bits.
+    pub result_floats: [u64; 2],
+}

@@ -1,0 +1,240 @@
+//! The state that generated code and the interpreter reach through the context pointer.
+//!
+//! All of it is `repr(C)`; the `offset` constants are what code generators use. One [`VmContext`]
+//! exists for each instance, followed in the same allocation by the instance's memories, tables
+//! and globals, at offsets that [`ContextLayout`] computes from the module.
+
+use crate::feedback::FuncFeedback;
+use crate::services::Services;
+use crate::trap::Trap;
+use cupola_ir::{FuncId, GlobalId, MemId, Module, TableId};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
+
+/// Start of an instance's context.
+#[repr(C)]
+pub struct VmContext {
+    /// Limits and activation state of the thread of execution.
+    pub limits: *mut VmLimits,
+    /// The entry table: one cell for each function of the module.
+    pub funcs: *const FuncCell,
+    /// The engine, as T0 and the helpers see it; null only while the instance is being made.
+    pub services: *const dyn Services,
+}
+
+impl VmContext {
+    /// Offset of [`VmContext::limits`].
+    pub const LIMITS: u32 = offset_of!(VmContext, limits) as u32;
+    /// Offset of [`VmContext::funcs`].
+    pub const FUNCS: u32 = offset_of!(VmContext, funcs) as u32;
+}
+
+/// Everything about one function that changes while the program runs, shared by all instances of
+/// the module. Cells stand in an array by [`FuncId`].
+#[repr(C)]
+#[derive(Default)]
+pub struct FuncCell {
+    /// What generated code calls: compiled code, or a stub that enters T0 or the host. Null until
+    /// some code that may call the function is installed.
+    pub entry: AtomicPtr<u8>,
+    /// The installed compiled code that is entered by a call; null while there is none. T0 calls
+    /// this, and the next field where it is null.
+    pub native: AtomicPtr<u8>,
+    /// The function in T0's encoding (`cupola_interp::Code`); null until its first call.
+    pub t0: AtomicPtr<u8>,
+    /// Counters and feedback; null until the function's first call.
+    pub feedback: AtomicPtr<FuncFeedback>,
+}
+
+impl FuncCell {
+    /// Offset of [`FuncCell::entry`].
+    pub const ENTRY: u32 = offset_of!(FuncCell, entry) as u32;
+    /// Size of a cell; cell `f` stands at `f * SIZE`.
+    pub const SIZE: u32 = size_of::<FuncCell>() as u32;
+
+    /// Offset in the entry table of the address that generated code calls for `func`.
+    pub fn entry_offset(func: FuncId) -> u32 {
+        func.as_u32() * Self::SIZE + Self::ENTRY
+    }
+}
+
+/// A linear memory of an instance.
+#[repr(C)]
+#[derive(Copy, Clone, Debug)]
+pub struct VmMemory {
+    /// Address of the first byte.
+    pub base: *mut u8,
+    /// Size in bytes.
+    pub len: u64,
+}
+
+impl VmMemory {
+    /// Offset of [`VmMemory::base`].
+    pub const BASE: u32 = offset_of!(VmMemory, base) as u32;
+    /// Offset of [`VmMemory::len`].
+    pub const LEN: u32 = offset_of!(VmMemory, len) as u32;
+}
+
+/// A table of an instance.
+#[repr(C)]
+#[derive(Copy, Clone, Debug)]
+pub struct VmTable {
+    /// Address of the first slot; each holds the address of a [`VmFuncRef`], or null.
+    pub slots: *mut *const VmFuncRef,
+    /// Number of slots.
+    pub len: u64,
+}
+
+impl VmTable {
+    /// Offset of [`VmTable::slots`].
+    pub const SLOTS: u32 = offset_of!(VmTable, slots) as u32;
+    /// Offset of [`VmTable::len`].
+    pub const LEN: u32 = offset_of!(VmTable, len) as u32;
+}
+
+/// A function that can be called indirectly.
+#[repr(C)]
+#[derive(Copy, Clone, Debug)]
+pub struct VmFuncRef {
+    /// The function's cell, whose `entry` is to be called.
+    pub cell: *const FuncCell,
+    /// The context to call it with: that of the instance it belongs to.
+    pub context: *mut VmContext,
+    /// Its signature, by the number that the engine gives to equal signatures of all modules
+    /// ([`ContextLayout::sig_ids`]).
+    pub sig: u32,
+    /// The function in its module.
+    pub func: u32,
+}
+
+impl VmFuncRef {
+    /// Offset of [`VmFuncRef::cell`].
+    pub const CELL: u32 = offset_of!(VmFuncRef, cell) as u32;
+    /// Offset of [`VmFuncRef::context`].
+    pub const CONTEXT: u32 = offset_of!(VmFuncRef, context) as u32;
+    /// Offset of [`VmFuncRef::sig`].
+    pub const SIG: u32 = offset_of!(VmFuncRef, sig) as u32;
+    /// Offset of [`VmFuncRef::func`].
+    pub const FUNC: u32 = offset_of!(VmFuncRef, func) as u32;
+}
+
+/// Limits and activation state of one thread of execution; instances that call each other share it.
+#[repr(C)]
+pub struct VmLimits {
+    /// Generated code traps with a stack overflow if the stack pointer is below this. Another
+    /// thread that wants an interruption sets it to `usize::MAX`.
+    pub stack_limit: AtomicUsize,
+    /// Not zero: an interruption is asked for. Loops of optimized code check it, and slow paths.
+    pub interrupt: AtomicU32,
+    /// Fuel left; below zero, the program traps. Only the running thread touches it.
+    pub fuel: AtomicI64,
+    /// Frame pointer of the generated frame that called the helper now running.
+    pub exit_fp: usize,
+    /// Where in generated code the helper now running returns to.
+    pub exit_pc: usize,
+    /// The innermost entry into generated code, or null.
+    pub entry: *mut EntryRecord,
+    /// Where and why generated code faulted; set by the signal handler.
+    pub fault: Fault,
+    /// First free slot of T0's stack.
+    pub t0_top: *mut u64,
+    /// End of T0's stack.
+    pub t0_end: *mut u64,
+    /// The real stack limit, to be put back after an interruption.
+    pub real_stack_limit: usize,
+    /// The trap that is on its way from a helper to the entry into generated code.
+    pub pending: Option<Box<Trap>>,
+}
+
+impl VmLimits {
+    /// Offset of [`VmLimits::stack_limit`].
+    pub const STACK_LIMIT: u32 = offset_of!(VmLimits, stack_limit) as u32;
+    /// Offset of [`VmLimits::interrupt`].
+    pub const INTERRUPT: u32 = offset_of!(VmLimits, interrupt) as u32;
+    /// Offset of [`VmLimits::fuel`].
+    pub const FUEL: u32 = offset_of!(VmLimits, fuel) as u32;
+    /// Offset of [`VmLimits::exit_fp`].
+    pub const EXIT_FP: u32 = offset_of!(VmLimits, exit_fp) as u32;
+    /// Offset of [`VmLimits::exit_pc`].
+    pub const EXIT_PC: u32 = offset_of!(VmLimits, exit_pc) as u32;
+    /// Offset of [`VmLimits::entry`].
+    pub const ENTRY: u32 = offset_of!(VmLimits, entry) as u32;
+}
+
+/// One entry from Rust into generated code; they form a list, the innermost first.
+#[repr(C)]
+pub struct EntryRecord {
+    /// The entry before it.
+    pub previous: *mut EntryRecord,
+    /// Stack pointer to go back to when generated code is unwound.
+    pub sp: usize,
+    /// Frame pointer of the entry trampoline: where walking generated frames ends.
+    pub fp: usize,
+    /// What `exit_fp` was at the entry: the last generated frame of the activation before.
+    pub outer_exit_fp: usize,
+    /// What `exit_pc` was at the entry.
+    pub outer_exit_pc: usize,
+}
+
+/// A fault of generated code.
+#[repr(C)]
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Fault {
+    /// Address of the faulting instruction; 0: none.
+    pub pc: usize,
+    /// Frame pointer at the fault.
+    pub fp: usize,
+    /// The signal's number.
+    pub signal: i32,
+}
+
+/// Offsets of an instance's state from its context pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextLayout {
+    memories: u32,
+    tables: u32,
+    globals: u32,
+    size: u32,
+    sig_ids: Vec<u32>,
+}
+
+impl ContextLayout {
+    /// The layout for instances of `module`. `sig_id` numbers signatures: equal ones alike, over
+    /// all modules whose instances may call each other.
+    pub fn of(
+        module: &Module,
+        mut sig_id: impl FnMut(&cupola_ir::Signature) -> u32,
+    ) -> ContextLayout {
+        let memories = size_of::<VmContext>() as u32;
+        let tables = memories + module.memories.len() as u32 * size_of::<VmMemory>() as u32;
+        let globals = tables + module.tables.len() as u32 * size_of::<VmTable>() as u32;
+        let size = globals + module.globals.len() as u32 * 8;
+        let sig_ids = module.sigs.values().map(&mut sig_id).collect();
+        ContextLayout { memories, tables, globals, size, sig_ids }
+    }
+
+    /// Offset of a memory's [`VmMemory`].
+    pub fn memory(&self, memory: MemId) -> u32 {
+        self.memories + memory.as_u32() * size_of::<VmMemory>() as u32
+    }
+
+    /// Offset of a table's [`VmTable`].
+    pub fn table(&self, table: TableId) -> u32 {
+        self.tables + table.as_u32() * size_of::<VmTable>() as u32
+    }
+
+    /// Offset of a global's slot.
+    pub fn global(&self, global: GlobalId) -> u32 {
+        self.globals + global.as_u32() * 8
+    }
+
+    /// Size of a context in bytes; it is aligned to 16.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The engine's number of a signature of the module, as in [`VmFuncRef::sig`].
+    pub fn sig_id(&self, sig: cupola_ir::SigId) -> u32 {
+        self.sig_ids[sig.as_u32() as usize]
+    }
+}

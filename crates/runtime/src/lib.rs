@@ -1,0 +1,22 @@
+//! What all tiers of Cupola share: the context that code reaches its instance through, the native
+//! calling convention, traps, feedback, helpers, artifacts, and the traits of the tiers.
+
+pub mod abi;
+pub mod arch;
+mod artifact;
+mod context;
+mod feedback;
+mod helpers;
+mod services;
+mod tier;
+mod trap;
+
+pub use artifact::{Artifact, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
+pub use context::{
+    ContextLayout, EntryRecord, Fault, FuncCell, VmContext, VmFuncRef, VmLimits, VmMemory, VmTable,
+};
+pub use feedback::{Feedback, FeedbackLayout, FuncFeedback, LoopFeedback, SiteFeedback};
+pub use helpers::{Helper, HelperType};
+pub use services::Services;
+pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, Tier};
+pub use trap::{Frame, MAX_FRAMES, Trap, TrapKind};

@@ -1,0 +1,111 @@
+//! What T0 and the helpers ask of the engine.
+
+use crate::context::VmContext;
+use crate::trap::Trap;
+use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId};
+
+/// The engine, as the interpreter and generated code's helpers see it. One object serves one
+/// instance. Methods that can fail give a trap, which the caller lets travel outwards.
+///
+/// # Safety
+/// The context that is passed is always the instance's own, and the thread that calls is the one
+/// that runs the instance. Implementors may rely on both; that is why the methods are unsafe.
+pub trait Services {
+    /// Makes sure that the function can run in T0: its body is translated and encoded, its
+    /// feedback allocated, and its cell's `t0` and `feedback` set.
+    ///
+    /// # Errors
+    /// If the front end cannot translate it.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn prepare_t0(&self, ctx: *mut VmContext, func: FuncId) -> Result<(), Box<Trap>>;
+
+    /// Calls a function of the module, as a call from outside would: `slots` holds the arguments
+    /// and takes the results, from the first slot on (it is long enough for both). Decides by
+    /// itself where the function runs. Generated code's calls of functions without compiled
+    /// code, and of imports, arrive here; T0 sends only imports.
+    ///
+    /// # Errors
+    /// The trap, or the host function's error or panic.
+    ///
+    /// # Safety
+    /// See the trait; `slots` must be long enough for arguments and results.
+    unsafe fn call(
+        &self,
+        ctx: *mut VmContext,
+        func: FuncId,
+        slots: &mut [u64],
+    ) -> Result<(), Box<Trap>>;
+
+    /// The call counter of a function ran out; sets it anew.
+    ///
+    /// # Errors
+    /// An interruption.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn call_hot(&self, ctx: *mut VmContext, func: FuncId) -> Result<(), Box<Trap>>;
+
+    /// The counter of a loop ran out; sets it anew. Gives the address of code for an entry at the
+    /// loop's header that is better than tier `running`, or null.
+    ///
+    /// # Errors
+    /// An interruption.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn loop_hot(
+        &self,
+        ctx: *mut VmContext,
+        func: FuncId,
+        loop_id: LoopId,
+    ) -> Result<*const u8, Box<Trap>>;
+
+    /// Goes on in T0 from a deoptimization exit of the code `code_id` to the function's end.
+    /// `values` points to the frame state's values and takes the results.
+    ///
+    /// # Errors
+    /// Whatever the rest of the function traps with.
+    ///
+    /// # Safety
+    /// See the trait; `values` must point to enough slots for values and results.
+    unsafe fn deopt(
+        &self,
+        ctx: *mut VmContext,
+        code_id: u64,
+        exit: u32,
+        values: *mut u64,
+    ) -> Result<(), Box<Trap>>;
+
+    /// Grows a memory by `pages`; gives the old size in pages, or -1 if it cannot grow.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn memory_grow(&self, ctx: *mut VmContext, memory: MemId, pages: u32) -> i32;
+
+    /// Runs a dialect operation of function `func`; `slots` points to the operands and takes the
+    /// results.
+    ///
+    /// # Errors
+    /// The trap or error that it ends with.
+    ///
+    /// # Safety
+    /// See the trait; `slots` must point to enough slots for operands and results.
+    unsafe fn dialect(
+        &self,
+        ctx: *mut VmContext,
+        func: FuncId,
+        op: DialectOpId,
+        site: SiteId,
+        slots: *mut u64,
+    ) -> Result<(), Box<Trap>>;
+
+    /// Finds out what faulted: gives the trap code of the instruction at `pc`; none if no
+    /// trapping instruction of generated code stands there.
+    fn trap_at(&self, pc: usize) -> Option<cupola_ir::TrapCode>;
+
+    /// Adds the source frames that a return address (or, if `exact`, a faulting instruction's
+    /// address) in generated code stands for, the innermost first.
+    fn frames_at(&self, pc: usize, exact: bool, frames: &mut Vec<crate::trap::Frame>);
+}
