@@ -128,6 +128,8 @@ pub struct VmLimits {
     pub interrupt: AtomicU32,
     /// Fuel left; below zero, the program traps. Only the running thread touches it.
     pub fuel: AtomicI64,
+    /// Forced deoptimizations (a stress mode): deoptimization points left until one fails.
+    pub deopt_budget: i64,
     /// Frame pointer of the generated frame that called the helper now running.
     pub exit_fp: usize,
     /// Where in generated code the helper now running returns to.
@@ -153,6 +155,8 @@ impl VmLimits {
     pub const INTERRUPT: u32 = offset_of!(VmLimits, interrupt) as u32;
     /// Offset of [`VmLimits::fuel`].
     pub const FUEL: u32 = offset_of!(VmLimits, fuel) as u32;
+    /// Offset of [`VmLimits::deopt_budget`].
+    pub const DEOPT_BUDGET: u32 = offset_of!(VmLimits, deopt_budget) as u32;
     /// Offset of [`VmLimits::exit_fp`].
     pub const EXIT_FP: u32 = offset_of!(VmLimits, exit_fp) as u32;
     /// Offset of [`VmLimits::exit_pc`].

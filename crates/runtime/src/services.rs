@@ -1,6 +1,7 @@
 //! What T0 and the helpers ask of the engine.
 
 use crate::context::VmContext;
+use crate::tier::Tier;
 use crate::trap::Trap;
 use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId};
 
@@ -47,8 +48,8 @@ pub trait Services {
     /// See the trait.
     unsafe fn call_hot(&self, ctx: *mut VmContext, func: FuncId) -> Result<(), Box<Trap>>;
 
-    /// The counter of a loop ran out; sets it anew. Gives the address of code for an entry at the
-    /// loop's header that is better than tier `running`, or null.
+    /// The counter of a loop ran out in code of tier `running`; sets it anew. Gives the address of
+    /// code for an entry at the loop's header to go on in, or null to stay.
     ///
     /// # Errors
     /// An interruption.
@@ -60,6 +61,7 @@ pub trait Services {
         ctx: *mut VmContext,
         func: FuncId,
         loop_id: LoopId,
+        running: Tier,
     ) -> Result<*const u8, Box<Trap>>;
 
     /// Goes on in T0 from a deoptimization exit of the code `code_id` to the function's end.

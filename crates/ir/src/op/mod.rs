@@ -105,6 +105,8 @@ pub enum Format {
     Dialect,
     /// A trap code; one i32 operand.
     TrapIf,
+    /// One i32 result.
+    DeoptTick,
     /// A frame state; one i32 operand, then the values of the frame state.
     DeoptUnless,
     /// One target.
@@ -168,6 +170,9 @@ macro_rules! special_format {
     };
     (trap_if) => {
         Format::TrapIf
+    };
+    (deopt_tick) => {
+        Format::DeoptTick
     };
     (deopt_unless) => {
         Format::DeoptUnless
@@ -469,7 +474,7 @@ impl Op {
 
     /// Whether the opcode may only stand in SSA form.
     pub const fn is_ssa_only(self) -> bool {
-        self.effects().contains(Effects::DEOPTS)
+        matches!(self, Op::DeoptUnless | Op::Deopt | Op::DeoptTick)
     }
 }
 

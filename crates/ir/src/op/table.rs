@@ -373,6 +373,11 @@ macro_rules! for_each_op {
             Dialect "dialect" dialect [dialect];
             /// Traps with the code given as immediate if the operand (i32) is not zero.
             TrapIf "trap_if" trap_if [traps];
+            /// Counts down the forced-deoptimization budget of the thread of execution
+            /// (`VmLimits::deopt_budget`); 0 when it passes below zero, else 1. The optimizer puts
+            /// it in front of `deopt_unless` in the stress mode that forces deoptimizations (SSA
+            /// form only).
+            DeoptTick "deopt.tick" deopt_tick [reads_state writes_state];
             /// Goes on in the interpreter, in the state described, if the operand (i32) is zero
             /// (SSA form only).
             DeoptUnless "deopt_unless" deopt_unless [deopts];
