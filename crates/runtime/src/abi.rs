@@ -6,7 +6,7 @@
 //! address of an area to which it stores all of them, 8 bytes each, in order.
 
 use cupola_ir::{Signature, Type};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Integer argument registers, the context's included.
 pub const INT_ARGS: usize = 6;
@@ -92,6 +92,13 @@ impl NativeSig {
             })
             .collect();
         NativeSig { params, results, result_area, stack_words }
+    }
+
+    /// The places for an entry at a loop header of a function with signature `sig`: behind the
+    /// context (and the result area, if the results need one) it takes one more argument, the
+    /// address of a T0 frame's slots, and it returns the function's results.
+    pub fn osr(sig: &Signature) -> NativeSig {
+        NativeSig::of(&Signature { params: smallvec![Type::I64], results: sig.results.clone() })
     }
 }
 

@@ -122,7 +122,7 @@ impl VmFuncRef {
 #[repr(C)]
 pub struct VmLimits {
     /// Generated code traps with a stack overflow if the stack pointer is below this. Another
-    /// thread that wants an interruption sets it to `usize::MAX`.
+    /// thread that wants an interruption sets it to [`VmLimits::STACK_LIMIT_INTERRUPT`].
     pub stack_limit: AtomicUsize,
     /// Not zero: an interruption is asked for. Loops of optimized code check it, and slow paths.
     pub interrupt: AtomicU32,
@@ -149,6 +149,10 @@ pub struct VmLimits {
 }
 
 impl VmLimits {
+    /// The stack limit that lets every prologue trap. Prologues add the size of their frame to the
+    /// limit, which must not wrap around; frames of 32 KiB and more compare with the limit itself
+    /// first.
+    pub const STACK_LIMIT_INTERRUPT: usize = usize::MAX - 32 * 1024;
     /// Offset of [`VmLimits::stack_limit`].
     pub const STACK_LIMIT: u32 = offset_of!(VmLimits, stack_limit) as u32;
     /// Offset of [`VmLimits::interrupt`].
