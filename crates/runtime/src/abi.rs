@@ -52,6 +52,8 @@ pub struct NativeSig {
     pub result_area: bool,
     /// Words of stack arguments.
     pub stack_words: u16,
+    /// The signature itself.
+    pub types: Signature,
 }
 
 impl NativeSig {
@@ -91,7 +93,7 @@ impl NativeSig {
                 }
             })
             .collect();
-        NativeSig { params, results, result_area, stack_words }
+        NativeSig { params, results, result_area, stack_words, types: sig.clone() }
     }
 
     /// The places for an entry at a loop header of a function with signature `sig`: behind the
@@ -99,6 +101,13 @@ impl NativeSig {
     /// address of a T0 frame's slots, and it returns the function's results.
     pub fn osr(sig: &Signature) -> NativeSig {
         NativeSig::of(&Signature { params: smallvec![Type::I64], results: sig.results.clone() })
+    }
+
+    /// What a T0 slot holds for a value that travelled in a 64-bit register or word, whose upper
+    /// half means nothing if the type is of 32 bits.
+    #[inline]
+    pub fn zero_extend(value: u64, ty: Type) -> u64 {
+        if ty.bytes() == 4 { value & 0xffff_ffff } else { value }
     }
 }
 

@@ -182,6 +182,8 @@ pub struct EntryRecord {
     pub outer_exit_fp: usize,
     /// What `exit_pc` was at the entry.
     pub outer_exit_pc: usize,
+    /// The context that generated code was entered with.
+    pub context: *mut VmContext,
 }
 
 /// A fault of generated code.

@@ -6,10 +6,14 @@ pub mod arch;
 mod artifact;
 mod context;
 mod feedback;
+mod helper_impls;
 mod helpers;
+mod invoke;
 mod services;
+pub mod signals;
 mod tier;
 mod trap;
+mod walk;
 
 pub use artifact::{Artifact, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
 pub use context::{
@@ -20,3 +24,4 @@ pub use helpers::{Helper, HelperType};
 pub use services::Services;
 pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, Tier};
 pub use trap::{Frame, MAX_FRAMES, Trap, TrapKind};
+pub use walk::walk_native;

@@ -1,5 +1,6 @@
 //! What T0 and the helpers ask of the engine.
 
+use crate::abi::NativeSig;
 use crate::context::VmContext;
 use crate::tier::Tier;
 use crate::trap::Trap;
@@ -103,11 +104,16 @@ pub trait Services {
         slots: *mut u64,
     ) -> Result<(), Box<Trap>>;
 
+    /// The native signature of a function of the module.
+    fn native_sig(&self, func: FuncId) -> &NativeSig;
+
     /// Finds out what faulted: gives the trap code of the instruction at `pc`; none if no
-    /// trapping instruction of generated code stands there.
+    /// trapping instruction of generated code stands there. `pc` may be in the code of another
+    /// instance that this one has called.
     fn trap_at(&self, pc: usize) -> Option<cupola_ir::TrapCode>;
 
     /// Adds the source frames that a return address (or, if `exact`, a faulting instruction's
-    /// address) in generated code stands for, the innermost first.
+    /// address) in generated code stands for, the innermost first. `pc` may be in the code of
+    /// another instance, or of none.
     fn frames_at(&self, pc: usize, exact: bool, frames: &mut Vec<crate::trap::Frame>);
 }
