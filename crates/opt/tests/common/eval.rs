@@ -1,0 +1,383 @@
+//! A second, simpler program to check the optimizer with: an evaluator of both forms, built on the
+//! opcodes' evaluation functions. It reads functions as they are, checks that every register is
+//! assigned before it is read, and follows deoptimizations by going on in the register form.
+
+use cupola_ir::{
+    Block, Effects, EntryKind, Form, FrameState, FuncId, Function, Imm, InstData, MemId, MemoryOp,
+    Module, Op, PAGE_SIZE, Reg, SlotValue, TrapCode, Type, memory,
+};
+use std::sync::Arc;
+
+/// Why evaluation ended without results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The program trapped.
+    Trap(TrapCode),
+    /// It took too many steps.
+    TooLong,
+}
+
+/// What can be seen of a run from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub result: Result<Vec<u64>, Stop>,
+    pub memories: Vec<Vec<u8>>,
+    pub globals: Vec<u64>,
+    /// Dialect operations with effects and calls of imports, with their operands.
+    pub trace: Vec<(String, Vec<u64>)>,
+}
+
+/// An instance of a module.
+pub struct Machine<'a> {
+    module: &'a Module,
+    /// Register forms, by function.
+    bodies: &'a [Option<Arc<Function>>],
+    memories: Vec<Vec<u8>>,
+    globals: Vec<u64>,
+    trace: Vec<(String, Vec<u64>)>,
+    steps: u64,
+    depth: u32,
+    /// How often code has left for the interpreter.
+    pub deopts: u64,
+    /// A function to run in another form, at its calls.
+    instead: Option<(FuncId, &'a Function)>,
+    /// An entry at a loop header: the optimized code, and the arrivals at the header before it.
+    osr: Option<(FuncId, &'a Function, u32)>,
+}
+
+type Step<T> = Result<T, Stop>;
+
+impl<'a> Machine<'a> {
+    pub fn new(module: &'a Module, bodies: &'a [Option<Arc<Function>>]) -> Machine<'a> {
+        let mut memories: Vec<Vec<u8>> =
+            module.memories.values().map(|m| vec![0; (m.min_pages * PAGE_SIZE) as usize]).collect();
+        for data in &module.data {
+            let memory = &mut memories[data.memory.as_u32() as usize];
+            memory[data.offset as usize..][..data.bytes.len()].copy_from_slice(&data.bytes);
+        }
+        let globals = module.globals.values().map(|g| g.init).collect();
+        Machine {
+            module,
+            bodies,
+            memories,
+            globals,
+            trace: Vec::new(),
+            steps: 0,
+            depth: 0,
+            deopts: 0,
+            instead: None,
+            osr: None,
+        }
+    }
+
+    /// Runs calls of `func` in this form.
+    pub fn instead(mut self, func: FuncId, code: &'a Function) -> Self {
+        self.instead = Some((func, code));
+        self
+    }
+
+    /// Goes on in `code` when `func` has arrived at `code`'s loop header `after` times before.
+    pub fn osr(mut self, func: FuncId, code: &'a Function, after: u32) -> Self {
+        self.osr = Some((func, code, after));
+        self
+    }
+
+    pub fn call(mut self, func: FuncId, args: &[u64]) -> (Outcome, u64) {
+        let result = self.invoke(func, args);
+        let Machine { memories, globals, trace, deopts, .. } = self;
+        (Outcome { result, memories, globals, trace }, deopts)
+    }
+
+    fn invoke(&mut self, func: FuncId, args: &[u64]) -> Step<Vec<u64>> {
+        if self.module.is_import(func) {
+            let results = &self.module.func_sig(func).results;
+            return Ok(self.foreign(self.module.func_name(func), args, results, true));
+        }
+        self.depth += 1;
+        if self.depth > 200 {
+            return Err(Stop::Trap(TrapCode::StackOverflow));
+        }
+        let bodies = self.bodies;
+        let code = match self.instead {
+            Some((f, code)) if f == func => code,
+            _ => bodies[func.as_u32() as usize].as_deref().expect("the function has a body"),
+        };
+        let params: Vec<Reg> = match code.form {
+            Form::Register => (0..args.len() as u32).map(Reg::from_u32).collect(),
+            Form::Ssa => code.blocks[code.entry()].params.to_vec(),
+        };
+        assert_eq!(params.len(), args.len());
+        let mut regs = vec![None; code.regs.len()];
+        for (param, &arg) in params.iter().zip(args) {
+            regs[param.as_u32() as usize] = Some(arg);
+        }
+        let result = self.run(code, regs, code.entry(), 0);
+        self.depth -= 1;
+        result
+    }
+
+    /// Runs `code` from an instruction of a block to the end.
+    fn run(
+        &mut self,
+        code: &Function,
+        mut regs: Vec<Option<u64>>,
+        mut block: Block,
+        mut index: usize,
+    ) -> Step<Vec<u64>> {
+        loop {
+            self.steps += 1;
+            if self.steps > 200_000 {
+                return Err(Stop::TooLong);
+            }
+            let inst = code.blocks[block].insts[index];
+            let data = &code.insts[inst];
+            let get = |reg: Reg| {
+                regs[reg.as_u32() as usize].unwrap_or_else(|| panic!("{reg} read at {inst} unset"))
+            };
+            let args: Vec<u64> = data.args.iter().map(|&reg| get(reg)).collect();
+            index += 1;
+            let target = match data.op {
+                Op::Br => 0,
+                Op::BrIf | Op::Guard => usize::from(args[0] as u32 == 0),
+                Op::BrTable => (args[0] as u32 as usize).min(data.targets.len() - 1),
+                Op::Return => return Ok(args),
+                Op::Trap => return Err(Stop::Trap(trap_code(data))),
+                Op::Deopt => return self.deopt(frame_state(code, data), &args),
+                Op::DeoptUnless if args[0] as u32 == 0 => {
+                    return self.deopt(frame_state(code, data), &args[1..]);
+                }
+                _ => {
+                    let results = self.instruction(data, &args)?;
+                    for (&reg, value) in data.results.iter().zip(results) {
+                        regs[reg.as_u32() as usize] = Some(value);
+                    }
+                    continue;
+                }
+            };
+            let target = &data.targets[target];
+            let values: Vec<u64> = target.args.iter().map(|&reg| get(reg)).collect();
+            let params = &code.blocks[target.block].params;
+            assert_eq!(params.len(), values.len(), "arguments of {inst}");
+            for (&param, value) in params.iter().zip(values) {
+                regs[param.as_u32() as usize] = Some(value);
+            }
+            (block, index) = (target.block, 0);
+            if let Some(entry) = self.osr_entry(code, block) {
+                let EntryKind::Osr { regs: live, .. } = &entry.entry_kind else { unreachable!() };
+                let mut inner = vec![None; entry.regs.len()];
+                for (&param, &reg) in entry.blocks[entry.entry()].params.iter().zip(live) {
+                    inner[param.as_u32() as usize] = regs[reg.as_u32() as usize];
+                }
+                return self.run(entry, inner, entry.entry(), 0);
+            }
+        }
+    }
+
+    /// The code to go on in, if this arrival at `block` is one at a loop header to enter code at.
+    fn osr_entry(&mut self, code: &Function, block: Block) -> Option<&'a Function> {
+        let (func, entry, after) = self.osr.as_mut()?;
+        let EntryKind::Osr { header, .. } = &entry.entry_kind else { unreachable!() };
+        let body = self.bodies[func.as_u32() as usize].as_deref();
+        if *header != block || !body.is_some_and(|body| std::ptr::eq(body, code)) {
+            return None;
+        }
+        if *after > 0 {
+            *after -= 1;
+            return None;
+        }
+        let entry = *entry;
+        self.osr = None;
+        Some(entry)
+    }
+
+    /// Goes on in the register form from a frame state.
+    fn deopt(&mut self, state: &FrameState, values: &[u64]) -> Step<Vec<u64>> {
+        self.deopts += 1;
+        assert_eq!(state.value_count(), values.len());
+        let mut frames = Vec::new();
+        let mut values = values.iter();
+        let bodies = self.bodies;
+        for frame in &state.frames {
+            let body = bodies[frame.func.as_u32() as usize].as_deref().expect("it has a body");
+            let mut regs = vec![None; body.regs.len()];
+            for &reg in &frame.regs {
+                regs[reg.as_u32() as usize] = values.next().copied();
+            }
+            let place = body.blocks.keys().find_map(|block| {
+                let insts = &body.blocks[block].insts;
+                insts.iter().position(|&i| i == frame.resume).map(|index| (block, index))
+            });
+            frames.push((
+                body,
+                regs,
+                frame.resume,
+                place.expect("the instruction stands in a block"),
+            ));
+        }
+        let (body, regs, _, (block, index)) = frames.pop().expect("a frame state has frames");
+        let mut results = self.run(body, regs, block, index)?;
+        while let Some((body, mut regs, call, (block, index))) = frames.pop() {
+            for (&reg, value) in body.insts[call].results.iter().zip(results) {
+                regs[reg.as_u32() as usize] = Some(value);
+            }
+            results = self.run(body, regs, block, index + 1)?;
+        }
+        Ok(results)
+    }
+
+    /// An operation from outside: its results depend on its operands (and on what happened before,
+    /// if it has effects).
+    fn foreign(&mut self, name: String, args: &[u64], results: &[Type], effects: bool) -> Vec<u64> {
+        let mut hash = name.bytes().fold(17u64, |h, b| h.wrapping_mul(31) + u64::from(b));
+        args.iter().for_each(|a| hash = (hash ^ a).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        if effects {
+            self.trace.push((name, args.to_vec()));
+            hash ^= self.trace.len() as u64;
+        }
+        let value = |ty: &Type| match ty {
+            Type::I32 => hash >> 40,
+            Type::I64 => hash >> 20,
+            Type::F32 => u64::from(((hash >> 50) as f32).to_bits()),
+            Type::F64 => ((hash >> 50) as f64).to_bits(),
+        };
+        results.iter().map(value).collect()
+    }
+
+    fn instruction(&mut self, data: &InstData, args: &[u64]) -> Step<Vec<u64>> {
+        if let Some(result) = data.op.eval(args) {
+            return result.map(|value| vec![value]).map_err(Stop::Trap);
+        }
+        if let Some((_, size)) = data.op.access() {
+            return self.access(data, args, size as usize);
+        }
+        Ok(match data.imm {
+            Imm::Bits(bits) => vec![bits],
+            Imm::Memory(memory) => vec![self.memory_op(data.op, memory, args)],
+            Imm::Global(global) => {
+                let slot = &mut self.globals[global.as_u32() as usize];
+                match args {
+                    [value] => {
+                        *slot = *value;
+                        vec![]
+                    }
+                    _ => vec![*slot],
+                }
+            }
+            Imm::Func(func) => self.invoke(func, args)?,
+            Imm::Indirect(sig, table, _) => {
+                let (&index, args) = args.split_last().expect("an index");
+                let elements = &self.module.tables[table].elements;
+                let slot = elements.get(index as u32 as usize);
+                let func = slot.ok_or(Stop::Trap(TrapCode::TableOutOfBounds))?;
+                let func = func.ok_or(Stop::Trap(TrapCode::NullFunction))?;
+                if self.module.funcs[func].sig != sig {
+                    return Err(Stop::Trap(TrapCode::SignatureMismatch));
+                }
+                self.invoke(func, args)?
+            }
+            Imm::Dialect(op, _) => {
+                let decl = &self.module.dialect_ops[op];
+                self.foreign(
+                    decl.name.clone(),
+                    args,
+                    &decl.results,
+                    decl.effects != Effects::empty(),
+                )
+            }
+            Imm::Trap(code) if args[0] as u32 != 0 => return Err(Stop::Trap(code)),
+            Imm::Trap(_) | Imm::FrameState(_) => vec![],
+            _ if data.op == Op::Select => vec![args[if args[0] as u32 != 0 { 1 } else { 2 }]],
+            _ if data.op == Op::Copy => vec![args[0]],
+            _ => panic!("{} has no meaning here", data.op),
+        })
+    }
+
+    fn memory_op(&mut self, op: Op, memory: MemId, args: &[u64]) -> u64 {
+        let bytes = &mut self.memories[memory.as_u32() as usize];
+        let pages = bytes.len() as u64 / PAGE_SIZE;
+        match op {
+            Op::MemorySize => pages,
+            Op::MemoryLen => bytes.len() as u64,
+            // A made-up address space in which raw accesses find their memory again.
+            Op::MemoryBase => u64::from(memory.as_u32() + 1) << 40,
+            _ => {
+                let limit = self.module.memories[memory].max_pages.unwrap_or(4);
+                match pages.checked_add(args[0]).filter(|&new| new <= limit) {
+                    Some(new) => {
+                        bytes.resize((new * PAGE_SIZE) as usize, 0);
+                        pages
+                    }
+                    None => u64::from(u32::MAX),
+                }
+            }
+        }
+    }
+
+    fn access(&mut self, data: &InstData, args: &[u64], size: usize) -> Step<Vec<u64>> {
+        let Imm::Mem(mem) = data.imm else { panic!("an access has a memory") };
+        let (memory, address) = if data.op.is_raw() {
+            ((args[0] >> 40) as usize - 1, (args[0] & ((1 << 40) - 1)) + mem.offset)
+        } else {
+            (mem.memory.as_u32() as usize, (args[0] & 0xffff_ffff) + mem.offset)
+        };
+        let bytes = &mut self.memories[memory];
+        let end = address.checked_add(size as u64).filter(|&end| end <= bytes.len() as u64);
+        let Some(end) = end else {
+            assert!(!data.op.is_raw(), "a raw access out of bounds");
+            return Err(Stop::Trap(TrapCode::MemOutOfBounds));
+        };
+        let place = &mut bytes[address as usize..end as usize];
+        Ok(match args {
+            [_, value] => {
+                store(data.op, *value, place);
+                vec![]
+            }
+            _ => vec![load(data.op, place)],
+        })
+    }
+}
+
+macro_rules! accesses {
+    (
+        pure { $($pure:tt)* }
+        load { $($(#[doc = $ld:literal])* $L:ident $lt:literal $RL:ident $rlt:literal $LT:ident $lm:ident;)* }
+        store { $($(#[doc = $sd:literal])* $S:ident $st:literal $RS:ident $rst:literal $ST:ident $sm:ident;)* }
+        special { $($special:tt)* }
+    ) => {
+        fn load(op: Op, bytes: &[u8]) -> u64 {
+            match op {
+                $(Op::$L | Op::$RL => {
+                    let bytes = bytes.try_into().expect("the access's size");
+                    memory::$L::extend(<$lm>::from_le_bytes(bytes)).to_slot()
+                })*
+                _ => panic!("{op} is no load"),
+            }
+        }
+
+        fn store(op: Op, slot: u64, bytes: &mut [u8]) {
+            match op {
+                $(Op::$S | Op::$RS => {
+                    let value = memory::$S::truncate(SlotValue::from_slot(slot));
+                    bytes.copy_from_slice(&value.to_le_bytes());
+                })*
+                _ => panic!("{op} is no store"),
+            }
+        }
+    };
+}
+
+cupola_ir::for_each_op!(accesses);
+
+fn trap_code(data: &InstData) -> TrapCode {
+    match data.imm {
+        Imm::Trap(code) => code,
+        _ => panic!("a trap has a code"),
+    }
+}
+
+fn frame_state<'f>(code: &'f Function, data: &InstData) -> &'f FrameState {
+    match data.imm {
+        Imm::FrameState(state) => &code.frame_states[state],
+        _ => panic!("a deoptimization has a frame state"),
+    }
+}
