@@ -51,6 +51,11 @@ impl SsaInfo {
         self.values.iter_mut().map(|(_, value)| value)
     }
 
+    /// The register-form instruction of every state, to be replaced.
+    pub fn sources_mut(&mut self) -> impl Iterator<Item = &mut Inst> {
+        self.states.iter_mut().map(|state| &mut state.source)
+    }
+
     /// Adds the state of `inst`, which is greater than those added before.
     pub(super) fn push(
         &mut self,

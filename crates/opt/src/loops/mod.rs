@@ -1,0 +1,7 @@
+//! Passes over loops and over what loops repeat.
+
+pub mod licm;
+pub mod memory;
+pub mod osr;
+mod repair;
+pub mod rotate;

@@ -1,0 +1,179 @@
+//! Construction of functions that are entered at a loop inside other loops.
+//!
+//! Entering at an inner header makes that header dominate the loops around it: their back edges
+//! would lead into the same natural loop, and no loop pass could tell the inner loop from the outer
+//! ones any more. So what is left of the current iteration of the loops around the header is copied
+//! first (in register form, where that needs no renaming): the entry leads to the copy of the inner
+//! loop, and the copy's back edges to outer headers lead to the originals, whose loops are entered
+//! at their headers only. The copy runs once for each loop around it.
+//!
+//! Before, with an entry at `block2`:
+//! ```text
+//! func %nest(n: i32) -> i32 {
+//! block0:
+//!   i = i32.const 0
+//!   one = i32.const 1
+//!   br block1
+//! block1:
+//!   j = i32.const 0
+//!   br block2
+//! block2:
+//!   j = i32.add j, one
+//!   c = i32.lt_s j, n
+//!   br_if c, block2, block3
+//! block3:
+//!   i = i32.add i, one
+//!   d = i32.lt_s i, n
+//!   br_if d, block1, block4
+//! block4:
+//!   return i
+//! }
+//! ```
+//! After (`block5` and `block6` are copies of `block2` and `block3`):
+//! ```text
+//! ssa func %nest(n: i32, i: i32, one: i32, j: i32) -> i32 {
+//! block0:
+//!   br block5(j)
+//! block5(j1: i32):
+//!   j2 = i32.add j1, one
+//!   c2 = i32.lt_s j2, n
+//!   br_if c2, block5(j2), block6
+//! block6:
+//!   i2 = i32.add i, one
+//!   d2 = i32.lt_s i2, n
+//!   br_if d2, block1(i2), block4(i2)
+//! block1(i3: i32):
+//!   z = i32.const 0
+//!   br block2(z)
+//! block2(j3: i32):
+//!   j4 = i32.add j3, one
+//!   c4 = i32.lt_s j4, n
+//!   br_if c4, block2(j4), block3
+//! block3:
+//!   i4 = i32.add i3, one
+//!   d4 = i32.lt_s i4, n
+//!   br_if d4, block1(i4), block4(i4)
+//! block4(r: i32):
+//!   return r
+//! }
+//! ```
+
+use crate::ssa::{self, ConstructOptions, SsaInfo};
+use cranelift_entity::SecondaryMap;
+use cupola_ir::analysis::{Cfg, DomTree, LoopForest};
+use cupola_ir::{Block, BlockData, EntryKind, Function, Inst};
+
+/// Regions with more instructions than this are not copied; the code is then right, but its loops
+/// are one.
+const MAX_COPIED: usize = 2000;
+
+/// Constructs the SSA form of `body` with its loops intact also where it is entered at an inner one.
+pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, SsaInfo) {
+    let Some(peeled) = options.osr_header.and_then(|header| peel(body, header)) else {
+        return ssa::construct(body, options);
+    };
+    let block_counts = options.block_counts.map(|counts| {
+        let copied = peeled.blocks.iter().map(|block| counts.get(block.as_u32() as usize));
+        let copied = copied.map(|count| count.copied().unwrap_or(0));
+        counts.iter().copied().chain(copied).collect::<Vec<u64>>()
+    });
+    let inner = ConstructOptions {
+        func: options.func,
+        osr_header: Some(peeled.entry),
+        speculate: &|block, inst| (options.speculate)(peeled.block(block), peeled.inst(inst)),
+        cold_edge: &|inst, target| (options.cold_edge)(peeled.inst(inst), target),
+        block_counts: block_counts.as_deref(),
+        resume_states: options.resume_states,
+    };
+    let (mut func, mut info) = ssa::construct(&peeled.body, &inner);
+    for state in func.frame_states.values_mut() {
+        for frame in &mut state.frames {
+            frame.resume = peeled.inst(frame.resume);
+        }
+    }
+    for source in info.sources_mut() {
+        *source = peeled.inst(*source);
+    }
+    if let EntryKind::Osr { header, .. } = &mut func.entry_kind {
+        *header = peeled.block(*header);
+    }
+    (func, info)
+}
+
+/// A register form with copied blocks, and what they are copies of.
+struct Peeled {
+    body: Function,
+    /// The copy of the loop header.
+    entry: Block,
+    /// The originals of the copied instructions and blocks, which stand behind all others.
+    insts: Vec<Inst>,
+    blocks: Vec<Block>,
+    first_inst: usize,
+    first_block: usize,
+}
+
+impl Peeled {
+    fn inst(&self, inst: Inst) -> Inst {
+        let copied = (inst.as_u32() as usize).checked_sub(self.first_inst);
+        copied.map_or(inst, |index| self.insts[index])
+    }
+
+    fn block(&self, block: Block) -> Block {
+        let copied = (block.as_u32() as usize).checked_sub(self.first_block);
+        copied.map_or(block, |index| self.blocks[index])
+    }
+}
+
+/// Copies the rest of the current iteration of the loops around the loop of `header`; none if there
+/// are none, or if `header` is not the header of a natural loop.
+fn peel(body: &Function, header: Block) -> Option<Peeled> {
+    let cfg = Cfg::compute(body);
+    let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
+    let mut outermost = forest.with_header(header)?;
+    let mut around = Vec::new();
+    while let Some(parent) = forest.get(outermost).parent {
+        around.push(forest.get(parent).header);
+        outermost = parent;
+    }
+    if around.is_empty() {
+        return None;
+    }
+    // What an iteration can still reach from the header without starting another one.
+    let mut copy: SecondaryMap<Block, Option<Block>> = SecondaryMap::new();
+    let mut blocks = Vec::new();
+    let mut todo = vec![header];
+    let mut size = 0;
+    while let Some(block) = todo.pop() {
+        if copy[block].is_some() || around.contains(&block) || !forest.contains(outermost, block) {
+            continue;
+        }
+        copy[block] = Some(Block::from_u32((body.blocks.len() + blocks.len()) as u32));
+        blocks.push(block);
+        size += body.blocks[block].insts.len();
+        todo.extend(body.successors(block));
+    }
+    if size > MAX_COPIED {
+        return None;
+    }
+    let mut peeled = Peeled {
+        body: body.clone(),
+        entry: copy[header]?,
+        insts: Vec::with_capacity(size),
+        blocks,
+        first_inst: body.insts.len(),
+        first_block: body.blocks.len(),
+    };
+    for &block in &peeled.blocks {
+        let mut data = BlockData::default();
+        for &inst in &body.blocks[block].insts {
+            let mut copied = body.insts[inst].clone();
+            for target in &mut copied.targets {
+                target.block = copy[target.block].unwrap_or(target.block);
+            }
+            data.insts.push(peeled.body.insts.push(copied));
+            peeled.insts.push(inst);
+        }
+        peeled.body.blocks.push(data);
+    }
+    Some(peeled)
+}
