@@ -1,0 +1,317 @@
+//! The policy by thresholds: a function or loop is compiled for a tier once it is as hot as the
+//! tier's threshold says, each tier about ten times as hot as the one before.
+//!
+//! Heat is measured when counters run out, so budgets are chosen such that this happens just when
+//! a threshold would be reached if no time passed, and often enough to notice code that was
+//! awaited, or an interruption. It does not weigh what a compilation costs against what it gains.
+
+use super::{
+    Decision, EntryPoint, EntryState, Environment, EvictionCandidate, FuncState, Pin, Policy,
+    PolicyEvent, Request, TierSet,
+};
+use crate::tuning::Tuning;
+use cupola_ir::{DeoptReason, LoopId};
+use cupola_runtime::Tier;
+
+/// A newcomer must be this much hotter than code that it displaces, so that two functions that
+/// do not both find room do not take turns.
+const EVICTION_MARGIN: f64 = 2.0;
+
+/// Hotness may have fallen to this share of the threshold before a queued compilation is dropped.
+const WANTED_SHARE: f64 = 0.5;
+
+/// Setbacks count towards longer thresholds at most up to here; 2³² calls never come.
+const MAX_SETBACKS: u32 = 32;
+
+/// Compiles what passes the thresholds of a [`Tuning`].
+#[derive(Clone, Debug)]
+pub struct ThresholdPolicy {
+    tuning: Tuning,
+}
+
+/// A counter that ran out.
+struct Expiry {
+    heat: f64,
+    count: u64,
+    elapsed_ns: u64,
+}
+
+impl ThresholdPolicy {
+    /// The policy with these thresholds.
+    pub fn new(tuning: Tuning) -> ThresholdPolicy {
+        ThresholdPolicy { tuning }
+    }
+
+    /// Its thresholds.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    /// Heat at which an entry point is compiled for `tier`; none for T0.
+    fn threshold(&self, state: &FuncState, entry: EntryPoint, tier: Tier) -> Option<f64> {
+        let events = match entry {
+            EntryPoint::Call => self.tuning.calls(tier),
+            EntryPoint::Loop(_) => self.tuning.back_edges(tier),
+        };
+        // Only speculative tiers have versions that are discarded; any code can be evicted.
+        let discards = if tier >= Tier::T2 { state.discards } else { 0 };
+        let setbacks = (discards + state.evictions).min(MAX_SETBACKS);
+        let backoff = self.tuning.recompile_backoff.powi(setbacks as i32);
+        events.map(|events| f64::from(events) * backoff)
+    }
+
+    /// The tiers above `current` that an entry point may be compiled for, with their thresholds,
+    /// lowest first.
+    fn goals(
+        &self,
+        state: &FuncState,
+        entry: EntryPoint,
+        current: Tier,
+        available: TierSet,
+    ) -> impl DoubleEndedIterator<Item = (Tier, f64)> {
+        available
+            .iter()
+            .filter(move |&tier| tier > current && state.allows(entry, tier))
+            .filter_map(move |tier| Some((tier, self.threshold(state, entry, tier)?)))
+    }
+
+    /// The best tier whose threshold `heat` reaches.
+    fn target(
+        &self,
+        state: &FuncState,
+        entry: EntryPoint,
+        current: Tier,
+        heat: f64,
+        available: TierSet,
+    ) -> Option<(Tier, f64)> {
+        self.goals(state, entry, current, available).rev().find(|&(_, threshold)| heat >= threshold)
+    }
+
+    /// How urgent a compilation is: heat as a multiple of the threshold, weighed by how quickly
+    /// the tier compiles and how much it gains, and for loops by that something runs in it now.
+    fn priority(entry: EntryPoint, tier: Tier, ratio: f64) -> u32 {
+        let weight = match tier {
+            Tier::T0 | Tier::T1 => 16.0,
+            Tier::T2 => 4.0,
+            Tier::T3 => 1.0,
+        };
+        let waiting = if matches!(entry, EntryPoint::Loop(_)) { 2.0 } else { 1.0 };
+        // Casts of floats saturate.
+        (16.0 * ratio * weight * waiting) as u32
+    }
+
+    /// Adds a request if the queue has room.
+    fn request(
+        &self,
+        decision: &mut Decision,
+        entry: EntryPoint,
+        (tier, threshold): (Tier, f64),
+        heat: f64,
+        env: &Environment,
+    ) {
+        if env.queue_len + decision.compile.len() < self.tuning.queue_bound {
+            let priority = Self::priority(entry, tier, heat / threshold);
+            decision.compile.push(Request { entry, tier, priority });
+        }
+    }
+
+    /// The budget with which a counter that counts as quickly as it did runs out after `ns`.
+    fn budget_for(&self, ns: u64, expiry: &Expiry) -> i32 {
+        let events = expiry.count as f64 / expiry.elapsed_ns.max(1) as f64 * ns as f64;
+        (events as i32).clamp(self.tuning.min_poll_budget, self.tuning.max_budget)
+    }
+
+    /// The next budget of an entry point's counter. `waiting`: something better is on its way.
+    fn next_budget(
+        &self,
+        state: &FuncState,
+        entry: EntryPoint,
+        current: Tier,
+        waiting: bool,
+        expiry: &Expiry,
+        available: TierSet,
+    ) -> i32 {
+        if waiting {
+            return self.budget_for(self.tuning.waiting_poll_ns, expiry);
+        }
+        let idle = self.budget_for(self.tuning.idle_poll_ns, expiry);
+        match self.goals(state, entry, current, available).next() {
+            None => idle,
+            Some((_, threshold)) => {
+                // Not less than a small share of the threshold: heat that hovers just below it
+                // must not bring every event here.
+                let missing = (threshold - expiry.heat).max(threshold / 16.0);
+                idle.min((missing.ceil() as i32).saturating_sub(1).max(0))
+            }
+        }
+    }
+
+    fn on_calls(&self, state: &mut FuncState, count: u64, env: &Environment) -> Decision {
+        let elapsed_ns = env.now_ns.saturating_sub(state.heat.last_ns());
+        let heat = state.heat.add(count, env.now_ns, &self.tuning.decay);
+        let state = &*state;
+        let EntryState { installed, pending, .. } = state.call;
+        let mut decision = Decision::default();
+        let target = self.target(state, EntryPoint::Call, installed, heat, env.available);
+        if let (None, Some(goal)) = (pending, target) {
+            self.request(&mut decision, EntryPoint::Call, goal, heat, env);
+        }
+        let waiting = pending.is_some() || target.is_some();
+        decision.next_budget = self.next_budget(
+            state,
+            EntryPoint::Call,
+            installed,
+            waiting,
+            &Expiry { heat, count, elapsed_ns },
+            env.available,
+        );
+        decision
+    }
+
+    fn on_back_edges(
+        &self,
+        state: &mut FuncState,
+        loop_id: LoopId,
+        count: u64,
+        running: Tier,
+        calls: u64,
+        env: &Environment,
+    ) -> Decision {
+        let entry = EntryPoint::Loop(loop_id);
+        let loop_heat = &mut state.loops[loop_id.as_u32() as usize].heat;
+        let elapsed_ns = env.now_ns.saturating_sub(loop_heat.last_ns());
+        let heat = loop_heat.add(count, env.now_ns, &self.tuning.decay);
+        let state = &*state;
+        let EntryState { installed, pending, .. } = *state.entry(entry);
+        let mut decision = Decision::default();
+
+        let current = installed.max(running);
+        let target = self.target(state, entry, current, heat, env.available);
+        if let (None, Some(goal)) = (pending, target) {
+            self.request(&mut decision, entry, goal, heat, env);
+        }
+        // A function that is called again is entered by calls too; without that, each activation
+        // would start in T0 until it comes here.
+        if calls > 1 && state.call.pending.is_none() {
+            let goal = self
+                .goals(state, EntryPoint::Call, state.call.installed, env.available)
+                .filter_map(|(tier, _)| Some((tier, self.threshold(state, entry, tier)?)))
+                .rfind(|&(_, threshold)| heat >= threshold);
+            if let Some(goal) = goal {
+                self.request(&mut decision, EntryPoint::Call, goal, heat, env);
+            }
+        }
+        let waiting = pending.is_some() || target.is_some();
+        decision.next_budget = self.next_budget(
+            state,
+            entry,
+            current,
+            waiting,
+            &Expiry { heat, count, elapsed_ns },
+            env.available,
+        );
+        decision
+    }
+
+    fn on_deopt(
+        &self,
+        state: &mut FuncState,
+        tier: Tier,
+        reason: DeoptReason,
+        version_deopts: Option<u32>,
+        available: TierSet,
+    ) -> Decision {
+        let mut decision =
+            Decision { next_budget: self.tuning.min_poll_budget, ..Decision::default() };
+        // A deoptimization that was asked for says nothing about the code, and code that is no
+        // longer installed (none) need not go.
+        let failing = version_deopts.is_some_and(|n| n >= self.tuning.max_deopts_per_version);
+        if reason == DeoptReason::Forced || !failing {
+            return decision;
+        }
+        decision.discard = true;
+        state.discards += 1;
+        state.cool();
+        if state.discards > self.tuning.max_recompiles {
+            let max_tier = available.iter().rfind(|&below| below < tier).unwrap_or(Tier::T0);
+            let reason = format!(
+                "{tier} code discarded {} times, last for {}",
+                state.discards,
+                reason.name()
+            );
+            decision.pin = Some(Pin { max_tier, reason });
+            state.pin.clone_from(&decision.pin);
+        }
+        decision
+    }
+}
+
+impl Policy for ThresholdPolicy {
+    fn first_call_budget(&self, available: TierSet) -> i32 {
+        let lowest = available.iter().find_map(|tier| self.tuning.calls(tier));
+        lowest.map_or(self.tuning.max_budget, |calls| {
+            calls.saturating_sub(1).min(i32::MAX as u32) as i32
+        })
+    }
+
+    fn first_loop_budget(&self, available: TierSet) -> i32 {
+        // Without a tier to climb to, the counter only has to notice interruptions; how quick the
+        // loop is, is not known yet.
+        let lowest = available.iter().find_map(|tier| self.tuning.back_edges(tier));
+        lowest.map_or(self.tuning.min_poll_budget, |edges| {
+            edges.saturating_sub(1).min(i32::MAX as u32) as i32
+        })
+    }
+
+    fn on_event(&self, state: &mut FuncState, event: &PolicyEvent, env: &Environment) -> Decision {
+        match *event {
+            PolicyEvent::Calls { count } => self.on_calls(state, count, env),
+            PolicyEvent::BackEdges { loop_id, count, running, calls } => {
+                self.on_back_edges(state, loop_id, count, running, calls, env)
+            }
+            PolicyEvent::Deopt { tier, reason, version_deopts, installed, .. } => {
+                let failing = installed.then_some(version_deopts);
+                self.on_deopt(state, tier, reason, failing, env.available)
+            }
+        }
+    }
+
+    fn still_wanted(&self, state: &FuncState, request: &Request, env: &Environment) -> bool {
+        let Request { entry, tier, .. } = *request;
+        if !env.available.contains(tier)
+            || !state.allows(entry, tier)
+            || state.entry(entry).installed >= tier
+        {
+            return false;
+        }
+        // A call entry may have been asked for because of a loop, so the hottest counts.
+        let reaches = |heated: EntryPoint| {
+            let heat = state.heat_at(heated, env.now_ns, &self.tuning.decay);
+            let threshold = self.threshold(state, heated, tier);
+            threshold.is_some_and(|threshold| heat >= threshold * WANTED_SHARE)
+        };
+        let mut loops = (0..state.loops.len() as u32).map(LoopId::from_u32).map(EntryPoint::Loop);
+        reaches(entry) || entry == EntryPoint::Call && loops.any(reaches)
+    }
+
+    fn evict(&self, candidates: &[EvictionCandidate], bytes: u64, heat: f64) -> Option<Vec<usize>> {
+        // What nothing enters any more costs least; then the coldest.
+        let mut order: Vec<usize> = (0..candidates.len())
+            .filter(|&i| candidates[i].superseded || candidates[i].heat * EVICTION_MARGIN <= heat)
+            .collect();
+        order.sort_by(|&a, &b| {
+            let (a, b) = (&candidates[a], &candidates[b]);
+            b.superseded.cmp(&a.superseded).then(a.heat.total_cmp(&b.heat))
+        });
+        let mut freed = 0;
+        let victims: Vec<usize> = order
+            .into_iter()
+            .take_while(|&i| {
+                let more = freed < bytes;
+                freed += if more { candidates[i].bytes } else { 0 };
+                more
+            })
+            .collect();
+        (freed >= bytes).then_some(victims)
+    }
+}
