@@ -13,8 +13,10 @@ mod function;
 mod inst;
 mod module;
 mod op;
+pub mod text;
 mod trap;
 mod types;
+pub mod verify;
 
 pub use builder::FunctionBuilder;
 pub use entities::{
@@ -31,5 +33,8 @@ pub use module::{
     MemoryDecl, Module, PAGE_SIZE, TableDecl,
 };
 pub use op::{Effects, Format, MemoryOp, Op, Operands, PureOp, SlotValue, memory, pure};
+pub use text::{
+    Diagnostic, Diagnostics, ParsedModule, parse, parse_bytes, print_function, print_module,
+};
 pub use trap::TrapCode;
 pub use types::{Signature, Type};

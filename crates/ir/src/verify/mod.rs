@@ -1,0 +1,5 @@
+//! Verifier.
+
+mod typing;
+
+pub(crate) use typing::{ResultTypes, result_types};
