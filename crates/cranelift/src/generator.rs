@@ -1,0 +1,160 @@
+//! The two code generators: settings, and one compilation from request to artifact.
+//!
+//! A thread keeps the large data structures of its last compilation and uses them again; building
+//! them anew would take as long as compiling a small function.
+
+use crate::artifact;
+use crate::lower::{self, Lowered, Tables};
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, Context};
+use cranelift_frontend::FunctionBuilderContext;
+use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Tier};
+use std::cell::RefCell;
+
+/// Settings of a code generator that can be chosen.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// Use the processor's features beyond the architecture's baseline.
+    pub native_features: bool,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Flags { native_features: true }
+    }
+}
+
+/// A code generator on Cranelift, for one tier.
+pub struct Generator {
+    tier: Tier,
+    name: &'static str,
+    isa: OwnedTargetIsa,
+    verifying_isa: OwnedTargetIsa,
+}
+
+/// What a thread keeps from one compilation to the next.
+struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+    control_plane: ControlPlane,
+    tables: Tables,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            control_plane: ControlPlane::default(),
+            tables: Tables::default(),
+        }
+    }
+}
+
+thread_local! {
+    /// Empty while a compilation runs: one that panics leaves nothing half-done behind.
+    static SCRATCH: RefCell<Option<Box<Scratch>>> = const { RefCell::new(None) };
+}
+
+impl Generator {
+    /// T1: quick to make, counts.
+    ///
+    /// # Errors
+    /// If Cranelift does not support the host.
+    pub fn baseline(flags: Flags) -> Result<Generator, CompileError> {
+        Self::new(Tier::T1, "cranelift-none", "none", "single_pass", flags)
+    }
+
+    /// T2: optimized.
+    ///
+    /// # Errors
+    /// If Cranelift does not support the host.
+    pub fn optimizing(flags: Flags) -> Result<Generator, CompileError> {
+        Self::new(Tier::T2, "cranelift-speed", "speed", "backtracking", flags)
+    }
+
+    fn new(
+        tier: Tier,
+        name: &'static str,
+        opt_level: &str,
+        regalloc: &str,
+        flags: Flags,
+    ) -> Result<Generator, CompileError> {
+        let isa = |verify: bool| -> Result<OwnedTargetIsa, CompileError> {
+            let settings = [
+                ("opt_level", opt_level),
+                ("regalloc_algorithm", regalloc),
+                ("preserve_frame_pointers", "true"),
+                ("enable_probestack", "false"),
+                ("unwind_info", "false"),
+                ("is_pic", "false"),
+                ("enable_verifier", if verify { "true" } else { "false" }),
+            ];
+            let mut builder = settings::builder();
+            for (name, value) in settings {
+                builder.set(name, value).map_err(|e| CompileError::Codegen(e.to_string()))?;
+            }
+            cranelift_native::builder_with_options(flags.native_features)
+                .map_err(|reason| CompileError::Unsupported(reason.to_owned()))?
+                .finish(settings::Flags::new(builder))
+                .map_err(|e| CompileError::Codegen(e.to_string()))
+        };
+        Ok(Generator { tier, name, isa: isa(false)?, verifying_isa: isa(true)? })
+    }
+
+    fn isa(&self, request: &CompileRequest<'_>) -> &dyn TargetIsa {
+        if request.options.verify { &*self.verifying_isa } else { &*self.isa }
+    }
+
+    /// Compiles; `finish` takes what is wanted from the result.
+    fn run<R>(
+        &self,
+        request: &CompileRequest<'_>,
+        finish: impl FnOnce(&Context, &Lowered, &Tables) -> Result<R, CompileError>,
+    ) -> Result<R, CompileError> {
+        let kept = SCRATCH.with_borrow_mut(Option::take);
+        let mut scratch = kept.unwrap_or_else(|| Box::new(Scratch::new()));
+        let Scratch { context, builder, control_plane, tables } = &mut *scratch;
+        let isa = self.isa(request);
+        let lowered = lower::function(request, isa, &mut context.func, builder, tables)?;
+        let result = match context.compile(isa, control_plane) {
+            Ok(_) => finish(context, &lowered, tables),
+            Err(error) => Err(compile_error(&error.inner)),
+        };
+        context.clear();
+        SCRATCH.with_borrow_mut(|kept| *kept = Some(scratch));
+        result
+    }
+}
+
+impl CodeGenerator for Generator {
+    fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn compile(&self, request: &CompileRequest<'_>) -> Result<Artifact, CompileError> {
+        self.run(request, |context, lowered, tables| {
+            artifact::extract(self.tier, self.name, request, context, lowered, tables)
+        })
+    }
+
+    fn dump(&self, request: &CompileRequest<'_>) -> Result<String, CompileError> {
+        self.run(request, |context, _, _| Ok(context.func.display().to_string()))
+    }
+}
+
+fn compile_error(error: &CodegenError) -> CompileError {
+    match error {
+        CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
+            CompileError::TooLarge(error.to_string())
+        }
+        CodegenError::Unsupported(what) => CompileError::Unsupported(what.clone()),
+        other => CompileError::Codegen(other.to_string()),
+    }
+}

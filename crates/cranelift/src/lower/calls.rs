@@ -1,0 +1,255 @@
+//! Calls: of functions, of functions in tables, of helpers, of dialect operations.
+//!
+//! Calls of the module's functions load the address from the entry table at every call, so that
+//! the engine replaces code by one store. Optimized code that is entered by a call calls itself
+//! directly: its own code is by construction as good as what the table would give.
+
+use super::entry::native_signature;
+use super::{Lower, cl_trap, cl_type};
+use crate::symbols;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Value, types};
+use cranelift_codegen::isa::CallConv;
+use cupola_ir::{
+    DialectOpId, EntryKind, FuncId, InstData, Reg, SigId, SiteId, TableId, TrapCode, Type,
+};
+use cupola_runtime::{
+    FuncCell, Helper, HelperType, SiteFeedback, Symbol, VmContext, VmFuncRef, VmTable, abi,
+};
+use smallvec::SmallVec;
+use std::mem::offset_of;
+
+/// What a signature imported into a Cranelift function is of.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) enum SigKey {
+    Sig(SigId),
+    Helper(Helper),
+    /// Entries of this function at loop headers.
+    Osr,
+}
+
+/// Arguments of a native call.
+pub(super) type Args = SmallVec<[Value; 8]>;
+
+impl Lower<'_, '_> {
+    pub(super) fn sig(&mut self, key: SigKey) -> ir::SigRef {
+        if let Some(&(_, sig)) = self.t.sigs.iter().find(|(k, _)| *k == key) {
+            return sig;
+        }
+        let context = AbiParam::new(types::I64);
+        let sig = match key {
+            SigKey::Sig(id) => {
+                let sig = &self.module.sigs[id];
+                native_signature(sig.params.iter().copied(), &sig.results, context)
+            }
+            SigKey::Osr => native_signature([Type::I64], &self.code.sig.results, context),
+            SigKey::Helper(helper) => {
+                let (params, result) = helper.signature();
+                let mut sig = ir::Signature::new(CallConv::SystemV);
+                sig.params.push(context);
+                sig.params.extend(params.iter().map(|&ty| AbiParam::new(helper_type(ty))));
+                sig.returns.extend(result.map(|ty| AbiParam::new(helper_type(ty))));
+                sig
+            }
+        };
+        let sig = self.b.import_signature(sig);
+        self.t.sigs.push((key, sig));
+        sig
+    }
+
+    /// Calls a helper with arguments behind the context; gives its result, if it has one.
+    pub(super) fn call_helper(&mut self, helper: Helper, args: &[Value]) -> Option<Value> {
+        let known = self.t.helpers.iter().find(|(h, _)| *h == helper);
+        let func = match known {
+            Some(&(_, func)) => func,
+            None => {
+                let func = self.import(Symbol::Helper(helper), SigKey::Helper(helper));
+                self.t.helpers.push((helper, func));
+                func
+            }
+        };
+        let args: Args = std::iter::once(self.ctx).chain(args.iter().copied()).collect();
+        let call = self.b.ins().call(func, &args);
+        self.b.inst_results(call).first().copied()
+    }
+
+    /// A function that is called by a relative call.
+    fn import(&mut self, symbol: Symbol, key: SigKey) -> ir::FuncRef {
+        let signature = self.sig(key);
+        let name = self.b.func.declare_imported_user_function(symbols::to_name(symbol));
+        self.b.import_function(ir::ExtFuncData {
+            name: ir::ExternalName::user(name),
+            signature,
+            colocated: true,
+            patchable: false,
+        })
+    }
+
+    pub(super) fn call(&mut self, inst: &InstData, func: FuncId) {
+        let decl = &self.module.funcs[func];
+        let key = SigKey::Sig(decl.sig);
+        let results = &self.module.sigs[decl.sig].results;
+        let args = self.native_args(self.ctx, results, &inst.args);
+        let is_self = func == self.request.func && self.code.entry_kind == EntryKind::Call;
+        let call = if self.ssa && is_self {
+            let callee = self.import(Symbol::SelfStart, key);
+            self.b.ins().call(callee, &args)
+        } else {
+            if !self.t.callees.contains(&func) {
+                self.t.callees.push(func);
+            }
+            let funcs = self.fixed_field(self.ctx, VmContext::FUNCS);
+            let entry = self.state_field(types::I64, funcs, FuncCell::entry_offset(func));
+            let sig = self.sig(key);
+            self.b.ins().call_indirect(sig, entry, &args)
+        };
+        self.take_results(inst, results, call);
+    }
+
+    pub(super) fn call_indirect(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        table: TableId,
+        site: SiteId,
+    ) {
+        let Some((&index, operands)) = inst.args.split_last() else {
+            unreachable!("the verifier gives an indirect call its index")
+        };
+        let index = self.value(index);
+        let index = self.b.ins().uextend(types::I64, index);
+        let table = self.request.context.table(table);
+        let len = self.state_field(types::I64, self.ctx, table + VmTable::LEN);
+        let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+        self.b.ins().trapnz(outside, cl_trap(TrapCode::TableOutOfBounds));
+        let slots = self.state_field(types::I64, self.ctx, table + VmTable::SLOTS);
+        let offset = self.b.ins().ishl_imm_u(index, 3);
+        let slot = self.b.ins().iadd(slots, offset);
+        let callee = self.state_field(types::I64, slot, 0);
+        self.b.ins().trapz(callee, cl_trap(TrapCode::NullFunction));
+        let found = self.state_field(types::I32, callee, VmFuncRef::SIG);
+        let wanted = i64::from(self.request.context.sig_id(sig));
+        let wrong = self.b.ins().icmp_imm_s(IntCC::NotEqual, found, wanted);
+        self.b.ins().trapnz(wrong, cl_trap(TrapCode::SignatureMismatch));
+        let context = self.state_field(types::I64, callee, VmFuncRef::CONTEXT);
+        if !self.ssa && self.request.options.counters {
+            self.record_target(callee, context, site);
+        }
+        let cell = self.state_field(types::I64, callee, VmFuncRef::CELL);
+        let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
+
+        let results = &self.module.sigs[sig].results;
+        let args = self.native_args(context, results, operands);
+        let sig = self.sig(SigKey::Sig(sig));
+        let call = self.b.ins().call_indirect(sig, entry, &args);
+        self.take_results(inst, results, call);
+    }
+
+    /// Does what [`SiteFeedback::record_target`] does, without branches: more blocks would cost
+    /// more in spilled registers. Functions of other instances count as other targets.
+    fn record_target(&mut self, callee: Value, context: Value, site: SiteId) {
+        const WORD0: i32 = offset_of!(SiteFeedback, word0) as i32;
+        const WORD2: i32 = offset_of!(SiteFeedback, word2) as i32;
+        let flags = self.flags.feedback;
+        let offset = self.request.feedback.site_offset(site);
+        let site = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
+        let func = self.state_field(types::I32, callee, VmFuncRef::FUNC);
+        let func = self.b.ins().uextend(types::I64, func);
+        let key = self.b.ins().iadd_imm_s(func, 1);
+
+        let matches = |this: &mut Self, word: i32| {
+            let seen = this.b.ins().load(types::I64, flags, site, word);
+            let same = this.b.ins().icmp(IntCC::Equal, seen, key);
+            let free = this.b.ins().icmp_imm_s(IntCC::Equal, seen, 0);
+            (seen, this.b.ins().bor(same, free))
+        };
+        let (seen0, is0) = matches(self, WORD0);
+        let (seen2, is2) = matches(self, WORD2);
+        let own = self.b.ins().icmp(IntCC::Equal, context, self.ctx);
+        let is0 = self.b.ins().band(is0, own);
+        let is2 = self.b.ins().band(is2, own);
+        let is2 = self.b.ins().band_not(is2, is0);
+        let word0 = self.b.ins().select(is0, key, seen0);
+        self.b.ins().store(flags, word0, site, WORD0);
+        let word2 = self.b.ins().select(is2, key, seen2);
+        self.b.ins().store(flags, word2, site, WORD2);
+
+        let offset_of_count =
+            |this: &mut Self, count: usize| this.b.ins().iconst(types::I64, count as i64);
+        let count0 = offset_of_count(self, offset_of!(SiteFeedback, word1));
+        let count2 = offset_of_count(self, offset_of!(SiteFeedback, word3));
+        let other = offset_of_count(self, offset_of!(SiteFeedback, other));
+        let count = self.b.ins().select(is2, count2, other);
+        let count = self.b.ins().select(is0, count0, count);
+        let count = self.b.ins().iadd(site, count);
+        self.add_to(types::I64, count, 0, 1, flags);
+    }
+
+    /// Arguments of a native call: the context, the result area if the results need one, the
+    /// operands.
+    fn native_args(&mut self, context: Value, results: &[Type], operands: &[Reg]) -> Args {
+        let mut args = Args::new();
+        args.push(context);
+        if abi::needs_result_area(results) {
+            args.push(self.buffer_address(results.len() as u32));
+        }
+        for &reg in operands {
+            args.push(self.value(reg));
+        }
+        args
+    }
+
+    /// Assigns the results of a native call.
+    fn take_results(&mut self, inst: &InstData, results: &[Type], call: ir::Inst) {
+        if abi::needs_result_area(results) {
+            self.take_buffer(inst);
+            return;
+        }
+        for (i, &reg) in inst.results.iter().enumerate() {
+            let value = self.b.inst_results(call)[i];
+            self.def(reg, value);
+        }
+    }
+
+    /// Assigns an instruction's results from the words of the buffer.
+    fn take_buffer(&mut self, inst: &InstData) {
+        let address = self.buffer_address(inst.results.len() as u32);
+        for (i, &reg) in inst.results.iter().enumerate() {
+            let ty = cl_type(self.ty(reg));
+            let value = self.b.ins().load(ty, self.flags.buffer, address, i as i32 * 8);
+            self.def(reg, value);
+        }
+    }
+
+    /// Stores values to the words of the buffer from the first on; gives its address. It has room
+    /// for `words`.
+    pub(super) fn fill_buffer(&mut self, values: &[Reg], words: u32) -> Value {
+        let address = self.buffer_address(words.max(values.len() as u32));
+        for (i, &reg) in values.iter().enumerate() {
+            let value = self.value(reg);
+            self.store_slot(value, address, i as i32 * 8);
+        }
+        address
+    }
+
+    pub(super) fn store_slot(&mut self, value: Value, address: Value, offset: i32) {
+        let slot = self.to_slot(value);
+        self.b.ins().store(self.flags.buffer, slot, address, offset);
+    }
+
+    pub(super) fn dialect(&mut self, inst: &InstData, op: DialectOpId, site: SiteId) {
+        let address = self.fill_buffer(&inst.args, inst.results.len() as u32);
+        let func = self.source_func(inst).as_u32();
+        let mut number = |n: u32| self.b.ins().iconst(types::I32, i64::from(n));
+        let args = [number(func), number(op.as_u32()), number(site.as_u32()), address];
+        self.call_helper(Helper::Dialect, &args);
+        self.take_buffer(inst);
+    }
+}
+
+fn helper_type(ty: HelperType) -> ir::Type {
+    match ty {
+        HelperType::I32 => types::I32,
+        HelperType::I64 => types::I64,
+    }
+}

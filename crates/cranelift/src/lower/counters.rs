@@ -1,0 +1,169 @@
+//! What is woven into code besides the program: budgets of calls and back edges with the way from
+//! T1 to better code, block counts, fuel, polling for interruption.
+//!
+//! A budget in T1 is a decrement in memory and a branch that is not taken. The branch goes to a
+//! cold block, one for the function and one for each loop, which calls the engine.
+
+use super::calls::SigKey;
+use super::{Lower, cl_trap};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
+use cupola_ir::{Block, FrameLayout, LoopId, Reg, SrcLoc, Target, TrapCode};
+use cupola_runtime::{FuncFeedback, Helper, Symbol, VmLimits};
+
+/// What the lowering of a loop has come to.
+#[derive(Default)]
+pub(super) struct LoopState {
+    /// Where back edges go when the budget is used up, once there is one.
+    cold: Option<ir::Block>,
+    /// Source position of the back edge seen first.
+    position: Option<ir::SourceLoc>,
+}
+
+impl Lower<'_, '_> {
+    /// Whether calls and back edges are counted.
+    fn counts(&self) -> bool {
+        !self.ssa && self.request.options.counters
+    }
+
+    /// Whether there is something to do on back edges.
+    pub(super) fn back_edges_work(&self) -> bool {
+        self.counts() || self.request.options.fuel
+    }
+
+    /// Adds a constant to a number in memory; gives the new value.
+    pub(super) fn add_to(
+        &mut self,
+        ty: ir::Type,
+        address: Value,
+        offset: i32,
+        amount: i64,
+        flags: MemFlagsData,
+    ) -> Value {
+        let old = self.b.ins().load(ty, flags, address, offset);
+        let new = self.b.ins().iadd_imm_s(old, amount);
+        self.b.ins().store(flags, new, address, offset);
+        new
+    }
+
+    /// Decrements a budget in the feedback; gives whether it is used up.
+    fn spend(&mut self, offset: u32) -> Value {
+        let address = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
+        let left = self.add_to(types::I32, address, 0, -1, self.flags.feedback);
+        self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0)
+    }
+
+    fn number(&mut self, number: u32) -> Value {
+        self.b.ins().iconst(types::I32, i64::from(number))
+    }
+
+    /// At the function's start: fuel, then the budget of calls.
+    pub(super) fn count_call(&mut self) {
+        self.consume_fuel();
+        if !self.counts() {
+            return;
+        }
+        let empty = self.spend(FuncFeedback::CALL_BUDGET);
+        let (cold, go_on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(empty, cold, &[], go_on, &[]);
+        self.start_sealed(cold);
+        let func = self.number(self.request.func.as_u32());
+        self.call_helper(Helper::CallHot, &[func]);
+        self.b.ins().jump(go_on, &[]);
+        self.start_sealed(go_on);
+    }
+
+    /// At a block's start: its count.
+    pub(super) fn count_block(&mut self, block: Block) {
+        if self.ssa {
+            return;
+        }
+        if let Some(offset) = self.request.feedback.block_offset(block) {
+            let address = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
+            self.add_to(types::I64, address, 0, 1, self.flags.feedback);
+        }
+    }
+
+    fn consume_fuel(&mut self) {
+        if self.request.options.fuel {
+            let limits = self.limits();
+            let flags = self.flags.limits;
+            let left = self.add_to(types::I64, limits, VmLimits::FUEL as i32, -1, flags);
+            let empty = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+            self.b.ins().trapnz(empty, cl_trap(TrapCode::OutOfFuel));
+        }
+    }
+
+    /// Ends the Cranelift block with a branch along a back edge.
+    pub(super) fn back_edge(&mut self, target: &Target) {
+        self.consume_fuel();
+        let loop_id = self.headers.loop_of(target.block);
+        let Some(loop_id) = loop_id.filter(|_| self.counts()) else { return self.jump(target) };
+        let empty = self.spend(self.request.feedback.loop_offset(loop_id));
+        let cold = match self.loops[loop_id.as_u32() as usize].cold {
+            Some(cold) => cold,
+            None => {
+                let cold = self.cold_block();
+                let position = Some(self.b.srcloc());
+                self.loops[loop_id.as_u32() as usize] = LoopState { cold: Some(cold), position };
+                cold
+            }
+        };
+        let header = self.block(target.block);
+        self.b.ins().brif(empty, cold, &[], header, &[]);
+    }
+
+    /// Fills the cold blocks of loops: asks for better code, and either goes on in the loop or
+    /// hands the live registers to that code, in the form of a T0 frame, and returns its results.
+    pub(super) fn finish_loops(&mut self) {
+        for index in 0..self.loops.len() {
+            let LoopState { cold: Some(cold), position } = self.loops[index] else { continue };
+            let loop_id = LoopId::from_u32(index as u32);
+            let header = self.headers.header(loop_id);
+            self.b.set_srcloc(position.unwrap_or_default());
+            self.start_sealed(cold);
+            let args = [self.number(self.request.func.as_u32()), self.number(loop_id.as_u32())];
+            let Some(code) = self.call_helper(Helper::LoopHot, &args) else {
+                unreachable!("the helper has a result")
+            };
+            let leave = self.cold_block();
+            let header_block = self.block(header);
+            self.b.ins().brif(code, leave, &[], header_block, &[]);
+            self.start_sealed(leave);
+            self.go_on_in(code, header);
+        }
+        self.position = (SrcLoc::UNKNOWN, None);
+    }
+
+    /// Leaves for the code at `code`, which enters the function at the loop header.
+    fn go_on_in(&mut self, code: Value, header: Block) {
+        let frame = FrameLayout::of(self.request.register_form);
+        let live: Vec<Reg> = self.liveness().live_in(header).collect();
+        let slots = self.buffer_address(frame.size());
+        for reg in live {
+            let value = self.value(reg);
+            self.store_slot(value, slots, frame.slot(reg) as i32 * 8);
+        }
+        let sig = self.sig(SigKey::Osr);
+        let args = [self.ctx, self.area.unwrap_or(slots), slots];
+        let args = if self.area.is_some() { &args[..] } else { &args[..2] };
+        let call = self.b.ins().call_indirect(sig, code, args);
+        let results = super::calls::Args::from_slice(self.b.inst_results(call));
+        self.b.ins().return_(&results);
+    }
+
+    /// At a loop header of optimized code: traps if an interruption is asked for.
+    ///
+    /// Each poll has an address of its own as far as Cranelift's optimizer can see. It would take
+    /// the polls of two loops for the same load otherwise, and keep only the one that dominates.
+    pub(super) fn poll(&mut self) {
+        let limits = self.limits();
+        self.polls += 1;
+        let bias = i64::from(self.polls);
+        let address = self.b.ins().iadd_imm_s(limits, bias);
+        let offset = i64::from(VmLimits::INTERRUPT) - bias;
+        let flags = self.flags.limits;
+        let asked = self.b.ins().load(types::I32, flags, address, offset as i32);
+        self.b.ins().trapnz(asked, cl_trap(TrapCode::Interrupted));
+    }
+}

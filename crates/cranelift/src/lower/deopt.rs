@@ -1,0 +1,58 @@
+//! Deoptimization exits: cold code that hands the values of a frame state to the engine, which
+//! finishes the function in T0, and returns what it hands back.
+
+use super::{Lower, cl_type};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cupola_ir::{FrameStateId, InstData, Reg};
+use cupola_runtime::{Helper, Symbol, VmLimits, abi};
+use smallvec::SmallVec;
+
+impl Lower<'_, '_> {
+    pub(super) fn deopt_unless(&mut self, inst: &InstData, state: FrameStateId) {
+        let Some((&condition, values)) = inst.args.split_first() else {
+            unreachable!("the verifier gives a conditional deoptimization its condition")
+        };
+        let condition = self.condition(condition);
+        let (cold, go_on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(condition, go_on, &[], cold, &[]);
+        self.start_sealed(cold);
+        self.deopt(values, state);
+        self.start_sealed(go_on);
+    }
+
+    /// Ends the block with the exit.
+    pub(super) fn deopt(&mut self, values: &[Reg], state: FrameStateId) {
+        let exit = self.t.deopts.len() as i64;
+        self.t.deopts.push(state);
+        let results = &self.code.sig.results;
+        let slots = self.fill_buffer(values, results.len() as u32);
+        let code_id = self.symbol(Symbol::CodeId, 0);
+        let exit = self.b.ins().iconst(types::I32, exit);
+        self.call_helper(Helper::Deopt, &[code_id, exit, slots]);
+
+        let into_area = abi::needs_result_area(results);
+        let mut values: SmallVec<[Value; 4]> = SmallVec::new();
+        for (i, &ty) in results.iter().enumerate() {
+            let offset = i as i32 * 8;
+            let ty = if into_area { types::I64 } else { cl_type(ty) };
+            let value = self.b.ins().load(ty, self.flags.buffer, slots, offset);
+            match self.area {
+                Some(area) => {
+                    self.b.ins().store(self.flags.buffer, value, area, offset);
+                }
+                None => values.push(value),
+            }
+        }
+        self.b.ins().return_(&values);
+    }
+
+    /// Counts down the budget of forced deoptimizations.
+    pub(super) fn deopt_tick(&mut self, inst: &InstData) {
+        let limits = self.limits();
+        let offset = VmLimits::DEOPT_BUDGET as i32;
+        let left = self.add_to(types::I64, limits, offset, -1, self.flags.limits);
+        let more = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, 0);
+        self.def_truth(inst.results[0], more);
+    }
+}
