@@ -1,6 +1,8 @@
 //! What the optimizer is given, and what it gives back.
 
-use cupola_ir::{Block, FuncId, Function, Inst, Module};
+use crate::inline::InlineTuning;
+use crate::speculate::Specializer;
+use cupola_ir::{Block, DialectOpId, FuncId, Function, Inst, Module};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,11 @@ pub trait OptEnv {
 
     /// How a function ran so far; none if nothing is known.
     fn profile(&self, func: FuncId) -> Option<Profile>;
+
+    /// What specializes a dialect operation, if its front end gave something.
+    fn specializer(&self, _op: DialectOpId) -> Option<&dyn Specializer> {
+        None
+    }
 }
 
 /// Options of the optimizer.
@@ -45,6 +52,10 @@ pub struct OptOptions {
     /// Turn guards that never failed, and edges that a block profile never saw, into
     /// deoptimizations.
     pub speculate: bool,
+    /// How much to inline.
+    pub inline: InlineTuning,
+    /// Loops whose header has more instructions are not rotated.
+    pub max_rotated_header: usize,
     /// Measure each pass.
     pub timings: bool,
     /// Verify the function after each pass.
@@ -53,7 +64,10 @@ pub struct OptOptions {
 
 impl Default for OptOptions {
     fn default() -> Self {
-        OptOptions { speculate: true, timings: false, verify: cfg!(debug_assertions) }
+        OptOptions { speculate: true,
+            inline: InlineTuning::default(),
+            max_rotated_header: 32,
+            timings: false, verify: cfg!(debug_assertions) }
     }
 }
 

@@ -4,6 +4,7 @@
 mod env;
 pub mod inline;
 pub mod loops;
+pub mod speculate;
 pub mod ssa;
 
 pub use env::{

@@ -13,6 +13,9 @@ use smallvec::SmallVec;
 /// Makes the function that a plan describes.
 pub(super) fn emit(plan: &Plan) -> Function {
     let root = &plan.nodes[0].template.func;
+    if plan.nodes.len() == 1 {
+        return root.clone();
+    }
     let mut out = Function::new(root.form, root.sig.clone());
     out.entry_kind = root.entry_kind.clone();
     // Feedback sites of copied instructions stay those of the callee's feedback.

@@ -38,28 +38,23 @@ mod emit;
 mod frequency;
 mod plan;
 mod template;
+mod unit;
 
 pub use plan::InlineTuning;
 pub use template::Template;
+pub use unit::construct;
 
 use cupola_ir::{FuncId, Function};
 use std::rc::Rc;
 
-/// Inlines into `root` what `tuning` allows. `templates` gives the template of a function that the
-/// module defines, none if it cannot be made; it is asked again for each call of the function, so
-/// that it should keep what it made.
-pub fn run(
+/// Inlines into `root` what `tuning` allows; gives also how many calls were. `templates` gives the
+/// template of a function that the module defines, none if it cannot be made; it is asked again for
+/// each call of the function, so that it should keep what it made.
+pub fn inline(
     root: Rc<Template>,
     tuning: &InlineTuning,
     templates: &mut dyn FnMut(FuncId) -> Option<Rc<Template>>,
-) -> Function {
+) -> (Function, usize) {
     let plan = plan::plan(root, tuning, templates);
-    if let [_] = plan.nodes.as_slice() {
-        let root = plan.nodes.into_iter().next().expect("the root").template;
-        return match Rc::try_unwrap(root) {
-            Ok(root) => root.func,
-            Err(shared) => shared.func.clone(),
-        };
-    }
-    emit::emit(&plan)
+    (emit::emit(&plan), plan.nodes.len() - 1)
 }

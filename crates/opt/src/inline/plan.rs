@@ -13,7 +13,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// How much to inline. Sizes are in instructions, constants not counted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Copy, Clone, Debug, PartialEq)]
 pub struct InlineTuning {
     /// Functions up to this size that call nothing are inlined wherever they are called.
     pub small_leaf: u32,

@@ -1,0 +1,54 @@
+//! From a request to the function that the passes work on: construction with the profile's guesses,
+//! specialization of dialect instructions, inlining.
+
+use super::{Template, inline};
+use crate::env::{OptRequest, Profile};
+use crate::loops::osr;
+use crate::speculate::{self, Decisions};
+use crate::ssa::ConstructOptions;
+use cupola_ir::{Block, FuncId, Function};
+use rustc_hash::FxHashMap;
+use std::rc::Rc;
+
+/// Constructs the SSA form of the requested function, with other functions of the module inlined.
+/// Gives also how many calls were.
+pub fn construct(request: &OptRequest<'_>) -> (Function, usize) {
+    let root = template(request, request.func, request.body, request.osr_header);
+    let mut made: FxHashMap<FuncId, Option<Rc<Template>>> = FxHashMap::default();
+    if request.osr_header.is_none() {
+        made.insert(request.func, Some(root.clone()));
+    }
+    inline(root, &request.options.inline, &mut |func| {
+        let make = || {
+            let body = request.env.body(func)?;
+            Some(template(request, func, &body, None))
+        };
+        made.entry(func).or_insert_with(make).clone()
+    })
+}
+
+/// The template of a function with the register form `body`, entered by a call or at a loop.
+fn template(
+    request: &OptRequest<'_>,
+    id: FuncId,
+    body: &Function,
+    osr_header: Option<Block>,
+) -> Rc<Template> {
+    let profile: Option<Profile> = request.env.profile(id);
+    let profile = profile.as_ref();
+    let decisions = Decisions::new(body, profile, request.options.speculate);
+    let options = ConstructOptions {
+        func: id,
+        osr_header,
+        speculate: &|_, inst| decisions.guard(inst),
+        cold_edge: &|inst, target| decisions.cold_edge(inst, target),
+        block_counts: profile.and_then(|profile| profile.block_counts.as_deref()),
+        resume_states: true,
+    };
+    let (mut func, mut info) = osr::construct(body, &options);
+    let place = (id, request.module);
+    speculate::run(&mut func, &mut info, place, (decisions, profile), &|op| {
+        request.env.specializer(op)
+    });
+    Rc::new(Template::new(id, func, info, request.module))
+}
