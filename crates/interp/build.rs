@@ -1,0 +1,12 @@
+//! Decides how handlers go on to the next one; see `src/dispatch.rs`.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(threaded)");
+    // LLVM marks calls in tail position as tail calls from level 2 on; below that, every handler
+    // would leave its stack frame behind.
+    let level = std::env::var("OPT_LEVEL").unwrap_or_default();
+    if matches!(level.as_str(), "2" | "3" | "s" | "z") {
+        println!("cargo::rustc-cfg=threaded");
+    }
+}

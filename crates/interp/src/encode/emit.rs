@@ -1,0 +1,78 @@
+//! Writing words, and what is known about constants on the way.
+
+use super::{Constant, Encoder, Fixup, Label, facts};
+use crate::dispatch::Handler;
+use crate::handlers::plain;
+use cupola_ir::{Reg, SrcLoc};
+
+impl Encoder<'_> {
+    /// Starts an instruction.
+    pub(super) fn handler(&mut self, handler: Handler) {
+        self.address(handler as usize);
+    }
+
+    pub(super) fn address(&mut self, address: usize) {
+        self.double(address as u64);
+    }
+
+    pub(super) fn double(&mut self, value: u64) {
+        self.words.extend([value as u32, (value >> 32) as u32]);
+    }
+
+    pub(super) fn word(&mut self, word: u32) {
+        self.words.push(word);
+    }
+
+    /// Notes where the instruction that comes next is in the source; for those that may trap.
+    pub(super) fn place(&mut self, loc: SrcLoc) {
+        self.locs.push((self.words.len() as u32, loc));
+    }
+
+    /// The distance from the instruction that starts at `start` to `label`.
+    pub(super) fn label(&mut self, start: usize, label: Label) {
+        self.fixups.push(Fixup { word: self.words.len(), start, label });
+        self.word(0);
+    }
+
+    /// The slot of a register that is read from there: a constant that was put off is stored now.
+    pub(super) fn read(&mut self, reg: Reg) -> u32 {
+        let known = self.constants[facts::index(reg)];
+        if known.era == self.era && !known.stored {
+            self.store_constant(reg, known.bits);
+        }
+        self.slot(reg)
+    }
+
+    /// The constant that a register holds, if that is known.
+    pub(super) fn known(&self, reg: Reg) -> Option<u64> {
+        let known = self.constants[facts::index(reg)];
+        if known.era == self.era { Some(known.bits) } else { self.facts.constant(reg) }
+    }
+
+    /// Assigns a constant: at once if another block may read it, else when it is needed.
+    pub(super) fn define_constant(&mut self, reg: Reg, bits: u64) {
+        self.constants[facts::index(reg)] = Constant { bits, era: self.era, stored: false };
+        if self.facts.crosses_blocks(reg) {
+            self.store_constant(reg, bits);
+        }
+    }
+
+    fn store_constant(&mut self, reg: Reg, bits: u64) {
+        let slot = self.slot(reg);
+        if bits >> 32 == 0 {
+            self.handler(plain::const32);
+            self.word(slot);
+            self.word(bits as u32);
+        } else {
+            self.handler(plain::const64);
+            self.word(slot);
+            self.double(bits);
+        }
+        self.constants[facts::index(reg)].stored = true;
+    }
+
+    /// A register is assigned something that is not known.
+    pub(super) fn forget(&mut self, reg: Reg) {
+        self.constants[facts::index(reg)].era = 0;
+    }
+}

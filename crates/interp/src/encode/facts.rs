@@ -1,0 +1,109 @@
+//! What the encoder has to know of a function's registers, found in one pass over its reachable
+//! instructions, instead of by data flow.
+
+use cupola_ir::analysis::Cfg;
+use cupola_ir::{Block, Function, Imm, Op, Reg};
+
+/// Facts about registers.
+pub(super) struct Facts {
+    /// By register: whether some block reads it before it assigns it. Registers that no block does
+    /// that with are dead at the end of every block.
+    crosses_blocks: Vec<bool>,
+    /// By register: the constant that it holds wherever it may be read.
+    constants: Vec<Option<u64>>,
+}
+
+impl Facts {
+    pub fn compute(body: &Function, cfg: &Cfg) -> Facts {
+        let count = body.regs.len();
+        let mut crosses_blocks = vec![false; count];
+        let mut constants = vec![None; count];
+        // The block that last assigned each register, and whether something had assigned it before.
+        let mut assigned_in: Vec<Option<Block>> = vec![None; count];
+        for param in 0..body.sig.params.len() {
+            assigned_in[param] = Some(body.entry());
+        }
+        for &block in cfg.rpo() {
+            for &inst in &body.blocks[block].insts {
+                let data = &body.insts[inst];
+                for reg in data.uses() {
+                    let reg = index(reg);
+                    crosses_blocks[reg] |= assigned_in[reg] != Some(block);
+                }
+                for &reg in &data.results {
+                    let reg = index(reg);
+                    constants[reg] = match data.imm {
+                        Imm::Bits(bits) if assigned_in[reg].is_none() => Some(bits),
+                        _ => None,
+                    };
+                    assigned_in[reg] = Some(block);
+                }
+            }
+        }
+        Facts { crosses_blocks, constants }
+    }
+
+    /// Whether a register may be live at the end of a block.
+    pub fn crosses_blocks(&self, reg: Reg) -> bool {
+        self.crosses_blocks[index(reg)]
+    }
+
+    /// The constant that the only assignment of the register gives it. Since no register is read
+    /// that is not assigned on every path, it has this value at each of its uses.
+    pub fn constant(&self, reg: Reg) -> Option<u64> {
+        self.constants[index(reg)]
+    }
+}
+
+pub(super) fn index(reg: Reg) -> usize {
+    reg.as_u32() as usize
+}
+
+/// For the instructions of one block, how often the value of the first result is read in the block.
+pub(super) struct LocalUses {
+    /// By register, while a block is scanned; zero between blocks.
+    counts: Vec<u32>,
+    /// By the instruction's index in the block.
+    of_inst: Vec<u32>,
+}
+
+impl LocalUses {
+    pub fn new(body: &Function) -> LocalUses {
+        LocalUses { counts: vec![0; body.regs.len()], of_inst: Vec::new() }
+    }
+
+    /// Counts the uses in `block`.
+    pub fn scan(&mut self, body: &Function, block: Block) {
+        let insts = &body.blocks[block].insts;
+        self.of_inst.clear();
+        self.of_inst.resize(insts.len(), 0);
+        for (i, &inst) in insts.iter().enumerate().rev() {
+            let data = &body.insts[inst];
+            for (k, &reg) in data.results.iter().enumerate() {
+                let uses = std::mem::take(&mut self.counts[index(reg)]);
+                if k == 0 {
+                    self.of_inst[i] = uses;
+                }
+            }
+            for reg in data.uses() {
+                self.counts[index(reg)] += 1;
+            }
+        }
+        for &inst in insts {
+            for reg in body.insts[inst].uses() {
+                self.counts[index(reg)] = 0;
+            }
+        }
+    }
+
+    /// Whether the first result of the block's instruction `i` is read once, as far as the block
+    /// goes.
+    pub fn once(&self, i: usize) -> bool {
+        self.of_inst[i] == 1
+    }
+}
+
+/// Whether a branch on a register alone ends a block here.
+pub(super) fn is_branch_on(op: Op) -> bool {
+    op.format() == cupola_ir::Format::BrIf
+}

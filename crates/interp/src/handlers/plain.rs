@@ -1,0 +1,161 @@
+//! Pure operations, constants, copies, globals, memory sizes, traps.
+//!
+//! Words behind the handler: the result's slot, then the operands.
+
+use crate::dispatch::{Flow, Fp, HANDLER_WORDS, Ip, Mem, State, next, raise};
+use cupola_ir::{Operands, PAGE_SIZE, PureOp, TrapCode};
+use cupola_runtime::VmMemory;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Where the result's slot stands, and the first operand where there is no result.
+pub(crate) const DEST: usize = HANDLER_WORDS;
+const ARG: usize = DEST + 1;
+
+/// Words that a constant operand of `P` takes: as many as its type needs.
+const fn imm_words<P: PureOp>() -> usize {
+    match P::OP.pure_signature() {
+        Some((params, _)) => params[params.len() - 1].bytes().div_ceil(4) as usize,
+        None => 0,
+    }
+}
+
+/// Words of the operands of `P`, the last of which is a constant or not.
+pub(crate) const fn operand_words<P: PureOp, const IMM: bool>() -> usize {
+    if IMM { P::Args::COUNT - 1 + imm_words::<P>() } else { P::Args::COUNT }
+}
+
+/// Reads the operands of `P`, which stand from word `at` on.
+#[inline(always)]
+pub(crate) fn operands<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, at: usize) -> P::Args {
+    P::Args::read(|i| {
+        if IMM && i == P::Args::COUNT - 1 {
+            if imm_words::<P>() == 2 { ip.double(at + i) } else { u64::from(ip.word(at + i)) }
+        } else {
+            fp.get(ip.word(at + i))
+        }
+    })
+}
+
+#[inline(always)]
+fn pure<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    use cupola_ir::SlotValue;
+    match P::eval(operands::<P, IMM>(ip, fp, ARG)) {
+        Ok(value) => {
+            fp.set(ip.word(DEST), value.to_slot());
+            next(ip.skip(ARG + operand_words::<P, IMM>()), fp, st, mem)
+        }
+        Err(code) => raise(ip, fp, st, code),
+    }
+}
+
+/// A pure operation on registers.
+pub(crate) extern "C-unwind" fn regs<P: PureOp>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    pure::<P, false>(ip, fp, st, mem)
+}
+
+/// A pure operation on registers and, as last operand, a constant.
+pub(crate) extern "C-unwind" fn imm<P: PureOp>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    pure::<P, true>(ip, fp, st, mem)
+}
+
+/// A constant of which the high half is zero.
+pub(crate) extern "C-unwind" fn const32(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    fp.set(ip.word(DEST), u64::from(ip.word(ARG)));
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// A constant.
+pub(crate) extern "C-unwind" fn const64(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    fp.set(ip.word(DEST), ip.double(ARG));
+    next(ip.skip(ARG + 2), fp, st, mem)
+}
+
+/// `copy`.
+pub(crate) extern "C-unwind" fn copy(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    fp.set(ip.word(DEST), fp.get(ip.word(ARG)));
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `select`: condition, two values.
+pub(crate) extern "C-unwind" fn select(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    let (then, otherwise) = (fp.get(ip.word(ARG + 1)), fp.get(ip.word(ARG + 2)));
+    let cond = fp.get(ip.word(ARG)) as u32;
+    fp.set(ip.word(DEST), if cond != 0 { then } else { otherwise });
+    next(ip.skip(ARG + 3), fp, st, mem)
+}
+
+/// `global.get`: the global's offset in the context.
+pub(crate) extern "C-unwind" fn global_get(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the offset is that of a global's slot.
+    let value = unsafe { *st.context::<u64>(ip.word(ARG)) };
+    fp.set(ip.word(DEST), value);
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `global.set`: the value, then the global's offset in the context.
+pub(crate) extern "C-unwind" fn global_set(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the offset is that of a global's slot.
+    unsafe { *st.context::<u64>(ip.word(DEST + 1)) = fp.get(ip.word(DEST)) };
+    next(ip.skip(DEST + 2), fp, st, mem)
+}
+
+#[inline(always)]
+fn of_memory(ip: Ip, fp: Fp, st: &mut State, mem: Mem, f: impl FnOnce(&VmMemory) -> u64) -> Flow {
+    // SAFETY: the offset is that of a memory of the instance.
+    let memory = unsafe { &*st.context::<VmMemory>(ip.word(ARG)) };
+    fp.set(ip.word(DEST), f(memory));
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `memory.size`: the memory's offset in the context.
+pub(crate) extern "C-unwind" fn memory_size(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    of_memory(ip, fp, st, mem, |memory| memory.len / PAGE_SIZE)
+}
+
+/// `memory.base`: the memory's offset in the context.
+pub(crate) extern "C-unwind" fn memory_base(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    of_memory(ip, fp, st, mem, |memory| memory.base as u64)
+}
+
+/// `memory.len`: the memory's offset in the context.
+pub(crate) extern "C-unwind" fn memory_len(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    of_memory(ip, fp, st, mem, |memory| memory.len)
+}
+
+fn trap_code(word: u32) -> TrapCode {
+    // The encoder writes codes only.
+    TrapCode::from_u8(word as u8).unwrap_or(TrapCode::Unreachable)
+}
+
+/// `trap_if`: the condition, then the code.
+pub(crate) extern "C-unwind" fn trap_if(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    if fp.get(ip.word(DEST)) as u32 != 0 {
+        return raise(ip, fp, st, trap_code(ip.word(DEST + 1)));
+    }
+    next(ip.skip(DEST + 2), fp, st, mem)
+}
+
+/// `trap`: the code.
+pub(crate) extern "C-unwind" fn trap(ip: Ip, fp: Fp, st: &mut State, _mem: Mem) -> Flow {
+    raise(ip, fp, st, trap_code(ip.word(DEST)))
+}
+
+/// Counts a block: the counter's address.
+pub(crate) extern "C-unwind" fn count_block(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the encoder writes the address of a block count of the function's feedback.
+    let count = unsafe { &*(ip.double(DEST) as *const AtomicU64) };
+    count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    next(ip.skip(DEST + 2), fp, st, mem)
+}
+
+/// Consumes one unit of fuel.
+pub(crate) extern "C-unwind" fn fuel(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the limits live as long as the context.
+    let fuel: &AtomicI64 = unsafe { &(*st.limits).fuel };
+    let left = fuel.load(Ordering::Relaxed).wrapping_sub(1);
+    fuel.store(left, Ordering::Relaxed);
+    if left < 0 {
+        return raise(ip, fp, st, TrapCode::OutOfFuel);
+    }
+    next(ip.skip(DEST), fp, st, mem)
+}
