@@ -167,8 +167,8 @@ pub(crate) unsafe extern "C" fn faulted(limits: *mut VmLimits) {
 
 /// Tells an interruption from a stack overflow: both fail the same check.
 fn explain(code: TrapCode, limits: &VmLimits) -> TrapCode {
-    let interrupted =
-        limits.interrupt.load(Relaxed) != 0 || limits.stack_limit.load(Relaxed) == usize::MAX;
+    let interrupted = limits.interrupt.load(Relaxed) != 0
+        || limits.stack_limit.load(Relaxed) >= VmLimits::STACK_LIMIT_INTERRUPT;
     match code {
         TrapCode::StackOverflow if interrupted => TrapCode::Interrupted,
         code => code,
