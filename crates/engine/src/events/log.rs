@@ -1,6 +1,8 @@
 //! The log: one line an event.
 
 use super::{EntryPoint, Event, EventKind, EventStream};
+use crate::engine::Engine;
+use crate::module::ModuleInner;
 use crate::stats::units;
 use cupola_ir::{FuncId, SrcLoc};
 use std::io::{self, Write};
@@ -10,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Gives the names that events are printed with.
-pub trait Names: Send + Sync {
+pub trait Names {
     /// Name of a function.
     fn func_name(&self, module: u32, func: FuncId) -> String;
 
@@ -92,8 +94,38 @@ fn of_entry(entry: EntryPoint) -> String {
 /// How often the log looks for events.
 const LOG_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Writes the events of a stream as lines, from a thread of its own, until it is finished or
-/// dropped.
+/// Where a log gets its events and names from.
+trait Source: Send + 'static {
+    fn stream(&self) -> &EventStream;
+
+    /// Names for the events that wait now.
+    fn names(&self) -> Box<dyn Names>;
+}
+
+impl Source for Engine {
+    fn stream(&self) -> &EventStream {
+        self.events()
+    }
+
+    fn names(&self) -> Box<dyn Names> {
+        Box::new(self.inner.live_modules())
+    }
+}
+
+impl Names for Vec<Arc<ModuleInner>> {
+    fn func_name(&self, module: u32, func: FuncId) -> String {
+        let module = self.iter().find(|m| m.id == module);
+        module.map_or_else(|| func.to_string(), |module| module.ir.func_name(func))
+    }
+
+    fn location(&self, module: u32, loc: SrcLoc) -> String {
+        let module = self.iter().find(|m| m.id == module);
+        module.map(|module| module.ir.format_loc(loc)).unwrap_or_default()
+    }
+}
+
+/// Writes an engine's events as lines, from a thread of its own, until it is finished or dropped.
+/// There is one stream, so a second log would get the events that the first does not.
 #[derive(Debug)]
 pub struct EventLog {
     stop: Arc<AtomicBool>,
@@ -101,16 +133,17 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Starts to listen to `stream` and to write to `out`.
+    /// Starts to listen to the engine and to write to `out`. Names of modules that are dropped
+    /// before the log is finished may be missing.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(
-        stream: Arc<EventStream>,
-        names: Arc<dyn Names>,
-        out: impl Write + Send + 'static,
-    ) -> io::Result<EventLog> {
-        stream.listen(EventStream::DEFAULT_CAPACITY);
+    pub fn start(engine: &Engine, out: impl Write + Send + 'static) -> io::Result<EventLog> {
+        EventLog::spawn(engine.clone(), out)
+    }
+
+    fn spawn(source: impl Source, out: impl Write + Send + 'static) -> io::Result<EventLog> {
+        source.stream().listen(EventStream::DEFAULT_CAPACITY);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("cupola-log".into()).spawn(move || {
@@ -118,8 +151,7 @@ impl EventLog {
             loop {
                 // Read first, so that all that was emitted before it was set is written.
                 let last = stopped.load(Ordering::Acquire);
-                write_events(&stream, &*names, &mut out)?;
-                out.flush()?;
+                write_events(&source, &mut out)?;
                 if last {
                     return Ok(());
                 }
@@ -152,11 +184,15 @@ impl Drop for EventLog {
     }
 }
 
-fn write_events(stream: &EventStream, names: &dyn Names, out: &mut impl Write) -> io::Result<()> {
-    while let Some(event) = stream.pop() {
-        writeln!(out, "{}", event.describe(names))?;
+fn write_events(source: &impl Source, out: &mut impl Write) -> io::Result<()> {
+    let Some(first) = source.stream().pop() else { return Ok(()) };
+    let names = source.names();
+    let mut next = Some(first);
+    while let Some(event) = next {
+        writeln!(out, "{}", event.describe(&*names))?;
+        next = source.stream().pop();
     }
-    Ok(())
+    out.flush()
 }
 
 #[cfg(test)]
@@ -167,6 +203,18 @@ mod tests {
     use parking_lot::Mutex;
 
     struct TestNames;
+
+    struct TestSource(Arc<EventStream>);
+
+    impl Source for TestSource {
+        fn stream(&self) -> &EventStream {
+            &self.0
+        }
+
+        fn names(&self) -> Box<dyn Names> {
+            Box::new(TestNames)
+        }
+    }
 
     impl Names for TestNames {
         fn func_name(&self, _module: u32, func: FuncId) -> String {
@@ -243,7 +291,7 @@ mod tests {
     fn the_log_has_every_event_when_it_ends() {
         let stream = Arc::new(EventStream::default());
         let out = Shared::default();
-        let log = EventLog::start(Arc::clone(&stream), Arc::new(TestNames), out.clone()).unwrap();
+        let log = EventLog::spawn(TestSource(Arc::clone(&stream)), out.clone()).unwrap();
         for _ in 0..100 {
             stream.emit(|| event(EventKind::Promoted { from: Tier::T0, to: Tier::T1 }));
         }
