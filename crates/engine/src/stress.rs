@@ -1,12 +1,18 @@
 //! Stress modes: ways to make the engine do often, and at odd moments, what it does rarely. A
 //! program's results must be the same under all of them.
 //!
-//! They are parsed from `NAME[=ARG][,NAME…]`. What is random is drawn from a generator with a seed,
-//! so that a single-threaded run can be repeated.
+//! They are parsed from `NAME[=ARG][,NAME…]`. What is random is a function of a seed and of how
+//! many choices were made before, so that a single-threaded run can be repeated.
 
+use crate::policy::TierSet;
 use crate::tuning::Tuning;
+use cupola_runtime::Tier;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The code budget of `tiny-code` without an argument, in bytes.
+const TINY_CODE: u64 = 32 << 10;
 
 /// What a mode's argument is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -14,9 +20,9 @@ enum Arg {
     None,
     /// A number that has to be given, and is at least 1.
     Count(&'static str),
-    /// A number of at least 1 that may be left out.
-    Optional(&'static str),
-    /// A seed that may be left out.
+    /// A number with a default.
+    Optional(&'static str, u64),
+    /// A seed, which is that of `seed=…` if it is not given.
     Seed,
 }
 
@@ -28,8 +34,7 @@ pub struct StressMode {
     arg: Arg,
     /// What it does.
     pub help: &'static str,
-    /// Turns it on; the argument is there unless it may be left out.
-    set: fn(&mut Stress, Option<u64>),
+    set: fn(&mut Stress, u64),
 }
 
 impl StressMode {
@@ -39,25 +44,19 @@ impl StressMode {
             name: "random-tier",
             arg: Arg::Seed,
             help: "every call runs in a tier chosen at random",
-            set: |stress, seed| {
-                stress.random_tier = true;
-                stress.seed = seed.unwrap_or(stress.seed);
-            },
+            set: |stress, seed| stress.random_tier = Some(seed),
         },
         StressMode {
             name: "hop",
             arg: Arg::Seed,
             help: "loops move to code of a tier chosen at random at every back edge",
-            set: |stress, seed| {
-                stress.hop = true;
-                stress.seed = seed.unwrap_or(stress.seed);
-            },
+            set: |stress, seed| stress.hop = Some(seed),
         },
         StressMode {
             name: "fail-guards",
             arg: Arg::Count("N"),
             help: "at every Nth guard that is executed, optimized code leaves for T0",
-            set: |stress, n| stress.fail_guards = n,
+            set: |stress, n| stress.fail_guards = Some(n),
         },
         StressMode {
             name: "osr-always",
@@ -75,25 +74,25 @@ impl StressMode {
             name: "fail-compile",
             arg: Arg::Count("N"),
             help: "the Nth compilation fails",
-            set: |stress, n| stress.fail_compile = n,
+            set: |stress, n| stress.fail_compile = Some(n),
         },
         StressMode {
             name: "panic-compile",
             arg: Arg::Count("N"),
             help: "the Nth compilation panics",
-            set: |stress, n| stress.panic_compile = n,
+            set: |stress, n| stress.panic_compile = Some(n),
         },
         StressMode {
             name: "tiny-code",
-            arg: Arg::Optional("BYTES"),
-            help: "little memory for machine code, 32768 bytes if not given, so that code is evicted",
-            set: |stress, bytes| stress.tiny_code = Some(bytes.unwrap_or(TINY_CODE)),
+            arg: Arg::Optional("BYTES", TINY_CODE),
+            help: "little memory for machine code (32768 bytes if not given): code is evicted",
+            set: |stress, bytes| stress.tiny_code = Some(bytes),
         },
         StressMode {
             name: "seed",
             arg: Arg::Count("SEED"),
-            help: "the seed of what is chosen at random (as the argument of the modes above)",
-            set: |stress, seed| stress.seed = seed.unwrap_or(stress.seed),
+            help: "the seed of modes that are given none (1 if it is not set)",
+            set: |stress, seed| stress.seed = seed,
         },
     ];
 
@@ -103,7 +102,7 @@ impl StressMode {
         match self.arg {
             Arg::None => name.to_owned(),
             Arg::Count(arg) => format!("{name}={arg}"),
-            Arg::Optional(arg) => format!("{name}[={arg}]"),
+            Arg::Optional(arg, _) => format!("{name}[={arg}]"),
             Arg::Seed => format!("{name}[=SEED]"),
         }
     }
@@ -116,21 +115,43 @@ impl StressMode {
     }
 }
 
-/// The code budget of `tiny-code` without an argument, in bytes.
-const TINY_CODE: u64 = 32 << 10;
-
-/// The stress modes that are on; by default none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The stress modes that are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stress {
-    random_tier: bool,
-    hop: bool,
-    fail_guards: Option<u64>,
-    osr_always: bool,
-    sync: bool,
-    fail_compile: Option<u64>,
-    panic_compile: Option<u64>,
-    tiny_code: Option<u64>,
-    seed: u64,
+    /// Calls run in random tiers, from this seed.
+    pub random_tier: Option<u64>,
+    /// Loops move to code of random tiers at every back edge, from this seed.
+    pub hop: Option<u64>,
+    /// At every Nth guard that is executed, optimized code leaves for T0.
+    pub fail_guards: Option<u64>,
+    /// Loops ask for better code, and look for it, at every back edge.
+    pub osr_always: bool,
+    /// Compilations are done by the thread that asks for them.
+    pub sync: bool,
+    /// This compilation fails, counted from 1.
+    pub fail_compile: Option<u64>,
+    /// This compilation panics, counted from 1.
+    pub panic_compile: Option<u64>,
+    /// Code memory budget in bytes.
+    pub tiny_code: Option<u64>,
+    /// The seed of modes that were given none.
+    pub seed: u64,
+}
+
+impl Default for Stress {
+    fn default() -> Self {
+        Stress {
+            random_tier: None,
+            hop: None,
+            fail_guards: None,
+            osr_always: false,
+            sync: false,
+            fail_compile: None,
+            panic_compile: None,
+            tiny_code: None,
+            seed: 1,
+        }
+    }
 }
 
 /// Why a list of stress modes was not understood.
@@ -187,12 +208,14 @@ impl FromStr for Stress {
                 usage: mode.usage(),
             };
             let value = match (mode.arg, arg) {
+                (Arg::None, None) => Some(0),
                 (Arg::None, Some(_)) => return Err(problem("it takes no argument")),
                 (Arg::Count(_), None) => return Err(problem("a number is missing")),
-                (_, None) => None,
-                (kind, Some(arg)) => {
+                (Arg::Optional(_, default), None) => Some(default),
+                (Arg::Seed, None) => None,
+                (_, Some(arg)) => {
                     let value: u64 = arg.parse().map_err(|_| problem("this is not a number"))?;
-                    if value == 0 && kind != Arg::Seed {
+                    if value == 0 && !matches!(mode.arg, Arg::Seed) {
                         return Err(problem("the number must be at least 1"));
                     }
                     Some(value)
@@ -201,7 +224,10 @@ impl FromStr for Stress {
             given.push((mode, value));
         }
         let mut stress = Stress::default();
+        // The seed first, whatever place it has in the list.
+        given.sort_by_key(|(mode, _)| mode.name != "seed");
         for (mode, value) in given {
+            let value = value.unwrap_or(stress.seed);
             (mode.set)(&mut stress, value);
         }
         Ok(stress)
@@ -214,61 +240,19 @@ impl Stress {
         *self != Stress { seed: self.seed, ..Stress::default() }
     }
 
-    /// Whether every call runs in a tier drawn at random.
-    pub fn random_tier(&self) -> bool {
-        self.random_tier
+    /// Whether calls have to ask in which tier to run.
+    pub fn draws_tiers(&self) -> bool {
+        self.random_tier.is_some()
     }
 
-    /// Whether loops move to code of a tier drawn at random at every back edge.
-    pub fn hop(&self) -> bool {
-        self.hop
-    }
-
-    /// Whether compilations are done by the thread that asks for them.
-    pub fn sync(&self) -> bool {
-        self.sync
-    }
-
-    /// What random choices start from; never 0.
-    pub fn seed(&self) -> u64 {
-        // Spread by an odd constant, since small seeds make the first draws of many generators
-        // alike; 2⁶⁴/φ.
-        self.seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).max(1)
-    }
-
-    /// Whether optimized code has points at which it can be made to leave.
-    pub fn force_deopts(&self) -> bool {
-        self.fail_guards.is_some()
-    }
-
-    /// How many such points are passed before the next one leaves.
+    /// How many guards optimized code passes before it is made to leave.
     pub fn deopt_budget(&self) -> i64 {
         self.fail_guards.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX) - 1)
     }
 
-    /// Whether this compilation fails; they are counted from 1.
-    pub fn fails_compilation(&self, number: u64) -> bool {
-        self.fail_compile == Some(number)
-    }
-
-    /// Whether this compilation panics; they are counted from 1.
-    pub fn panics_compilation(&self, number: u64) -> bool {
-        self.panic_compile == Some(number)
-    }
-
-    /// The code budget in bytes, if it is to be another than configured.
-    pub fn code_budget(&self) -> Option<u64> {
-        self.tiny_code
-    }
-
-    /// What to load into a call counter instead of what the policy says.
-    pub fn call_budget(&self, budget: i32) -> i32 {
-        if self.hop { 0 } else { budget }
-    }
-
     /// What to load into a loop counter instead of what the policy says.
     pub fn loop_budget(&self, budget: i32) -> i32 {
-        if self.hop || self.osr_always { 0 } else { budget }
+        if self.osr_always || self.hop.is_some() { 0 } else { budget }
     }
 
     /// The thresholds to use instead of those configured: where loops are to ask for better code
@@ -281,6 +265,86 @@ impl Stress {
     }
 }
 
+/// How a compilation is to end, if not well.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum CompileFault {
+    /// With an error.
+    Fail,
+    /// With a panic.
+    Panic,
+}
+
+/// What the modes that count or draw remember during a run.
+#[derive(Debug)]
+pub struct StressState {
+    modes: Stress,
+    tiers: Random,
+    hops: Random,
+    compilations: AtomicU64,
+}
+
+impl StressState {
+    /// Starts counting.
+    pub fn new(modes: Stress) -> StressState {
+        StressState {
+            tiers: Random::new(modes.random_tier.unwrap_or_default()),
+            hops: Random::new(modes.hop.unwrap_or_default()),
+            compilations: AtomicU64::new(0),
+            modes,
+        }
+    }
+
+    /// The modes.
+    pub fn modes(&self) -> &Stress {
+        &self.modes
+    }
+
+    /// The tier to run the next call in, if that is to be chosen at random.
+    pub fn call_tier(&self, tiers: TierSet) -> Option<Tier> {
+        self.modes.random_tier.and_then(|_| self.tiers.choose(tiers))
+    }
+
+    /// The tier to move to at a safepoint, if that is to be chosen at random.
+    pub fn hop_tier(&self, tiers: TierSet) -> Option<Tier> {
+        self.modes.hop.and_then(|_| self.hops.choose(tiers))
+    }
+
+    /// To be asked once for each compilation: how it is to go wrong, if at all.
+    pub fn compile_fault(&self) -> Option<CompileFault> {
+        let nth = self.compilations.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.modes.panic_compile == Some(nth) {
+            Some(CompileFault::Panic)
+        } else {
+            (self.modes.fail_compile == Some(nth)).then_some(CompileFault::Fail)
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, 2014), its
+/// state in an atomic so that threads may share it.
+#[derive(Debug)]
+struct Random(AtomicU64);
+
+impl Random {
+    const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn new(seed: u64) -> Random {
+        Random(AtomicU64::new(seed))
+    }
+
+    fn next(&self) -> u64 {
+        let mut z = self.0.fetch_add(Self::GAMMA, Ordering::Relaxed).wrapping_add(Self::GAMMA);
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn choose(&self, tiers: TierSet) -> Option<Tier> {
+        let count = tiers.iter().count() as u64;
+        (count > 0).then(|| self.next() % count).and_then(|n| tiers.iter().nth(n as usize))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,8 +353,7 @@ mod tests {
     fn lists_are_parsed() {
         let stress: Stress = "random-tier=7, fail-guards=3,osr-always,tiny-code".parse().unwrap();
         let expected = Stress {
-            random_tier: true,
-            seed: 7,
+            random_tier: Some(7),
             fail_guards: Some(3),
             osr_always: true,
             tiny_code: Some(TINY_CODE),
@@ -298,7 +361,8 @@ mod tests {
         };
         assert_eq!(stress, expected);
         assert!(stress.is_on());
-        assert_eq!("hop,seed=9".parse::<Stress>(), "hop=9".parse());
+        let stress: Stress = "hop,seed=9,random-tier=0".parse().unwrap();
+        assert_eq!((stress.hop, stress.random_tier), (Some(9), Some(0)));
         assert!(!"".parse::<Stress>().unwrap().is_on());
         assert!(!"seed=4".parse::<Stress>().unwrap().is_on());
     }
@@ -332,24 +396,35 @@ mod tests {
     }
 
     #[test]
-    fn counters_and_budgets() {
+    fn budgets_and_thresholds() {
         let off = Stress::default();
-        assert_eq!((off.call_budget(99), off.loop_budget(999)), (99, 999));
-        assert_eq!((off.deopt_budget(), off.code_budget()), (i64::MAX, None));
+        assert_eq!((off.loop_budget(999), off.deopt_budget()), (999, i64::MAX));
         assert_eq!(off.tuning(Tuning::default()), Tuning::default());
-        let on: Stress = "osr-always,fail-guards=5,fail-compile=2,panic-compile=4".parse().unwrap();
-        assert_eq!((on.call_budget(99), on.loop_budget(999), on.deopt_budget()), (99, 0, 4));
+        let on: Stress = "osr-always,fail-guards=5".parse().unwrap();
+        assert_eq!((on.loop_budget(999), on.deopt_budget()), (0, 4));
         assert_eq!(on.tuning(Tuning::default()).t1_back_edges, 1);
-        let faulty: Vec<_> =
-            (1..6).map(|n| (on.fails_compilation(n), on.panics_compilation(n))).collect();
-        let (well, fails, panics) = ((false, false), (true, false), (false, true));
-        assert_eq!(faulty, [well, fails, well, panics, well]);
     }
 
     #[test]
-    fn seeds_differ_and_are_never_zero() {
-        let seed = |n: u64| Stress { seed: n, ..Stress::default() }.seed();
-        assert!([0, 1, u64::MAX - 1, u64::MAX].into_iter().all(|n| seed(n) != 0));
-        assert_ne!(seed(0), seed(1));
+    fn random_choices_can_be_repeated_and_reach_every_tier() {
+        let tiers = TierSet::up_to(Tier::T2);
+        let draw = |modes: &str| -> Vec<Option<Tier>> {
+            let state = StressState::new(modes.parse().unwrap());
+            (0..60).map(|_| state.call_tier(tiers)).collect()
+        };
+        let drawn = draw("random-tier=5");
+        assert_eq!(drawn, draw("random-tier=5"));
+        assert_ne!(drawn, draw("random-tier=6"));
+        assert!(tiers.iter().all(|tier| drawn.contains(&Some(tier))));
+        assert!(!drawn.contains(&Some(Tier::T3)));
+        assert!(draw("hop=5").iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn only_the_nth_compilation_goes_wrong() {
+        let state = StressState::new("fail-compile=2,panic-compile=4".parse().unwrap());
+        let faults: Vec<_> = (0..5).map(|_| state.compile_fault()).collect();
+        let (fail, panic) = (Some(CompileFault::Fail), Some(CompileFault::Panic));
+        assert_eq!(faults, [None, fail, None, panic, None]);
     }
 }
