@@ -54,8 +54,6 @@ pub struct OptOptions {
     pub speculate: bool,
     /// How much to inline.
     pub inline: InlineTuning,
-    /// Loops whose header has more instructions are not rotated.
-    pub max_rotated_header: usize,
     /// Measure each pass.
     pub timings: bool,
     /// Verify the function after each pass.
@@ -66,7 +64,6 @@ impl Default for OptOptions {
     fn default() -> Self {
         OptOptions { speculate: true,
             inline: InlineTuning::default(),
-            max_rotated_header: 32,
             timings: false, verify: cfg!(debug_assertions) }
     }
 }

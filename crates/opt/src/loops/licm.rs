@@ -57,14 +57,13 @@ use cupola_ir::{
 };
 use smallvec::SmallVec;
 
-/// Moves what is invariant out of the loops of `func`, which is in SSA form. Gives whether anything
-/// moved.
-pub fn run(func: &mut Function, module: &Module) -> bool {
+/// Moves what is invariant out of the loops of `func`, which is in SSA form.
+pub fn run(func: &mut Function, module: &Module) {
     let cfg = Cfg::compute(func);
     let dom = DomTree::compute(&cfg);
     let forest = LoopForest::compute(func, &cfg, &dom);
     if forest.is_empty() {
-        return false;
+        return;
     }
     let mut home: SecondaryMap<Reg, Option<NaturalLoop>> = SecondaryMap::new();
     home.resize(func.regs.len());
@@ -83,16 +82,14 @@ pub fn run(func: &mut Function, module: &Module) -> bool {
         }
     }
     let mut motion = Motion { func, module, cfg, dom, forest, home, made: SecondaryMap::new() };
-    let mut moved = false;
     let ids: Vec<NaturalLoop> = motion.forest.loops().map(|(id, _)| id).rev().collect();
     for id in ids {
-        moved |= motion.run_loop(id, &written[id]);
+        motion.run_loop(id, &written[id]);
         if let Some(parent) = motion.forest.get(id).parent {
             let inner = std::mem::take(&mut written[id]);
             written[parent].merge(inner);
         }
     }
-    moved
 }
 
 /// What a loop may write.
@@ -143,7 +140,7 @@ struct Motion<'a> {
 }
 
 impl Motion<'_> {
-    fn run_loop(&mut self, id: NaturalLoop, written: &Written) -> bool {
+    fn run_loop(&mut self, id: NaturalLoop, written: &Written) {
         let header = self.forest.get(id).header;
         // The block up to which all is certain to execute as soon as the loop is entered.
         let mut certain = Some(header);
@@ -160,13 +157,12 @@ impl Motion<'_> {
             self.scan(id, block, written, &mut certain, &mut moving);
         }
         if moving.is_empty() {
-            return false;
+            return;
         }
         let preheader = self.preheader(id);
         let insts = &mut self.func.blocks[preheader].insts;
         let end = insts.len() - 1;
         insts.splice(end..end, moving);
-        true
     }
 
     /// Takes what may move out of loop `id` from a block.
@@ -246,7 +242,6 @@ impl Motion<'_> {
         }
         for pred in SmallVec::<[Block; 4]>::from_slice(self.cfg.preds(header)) {
             if !self.dom.dominates(header, pred) {
-                // Where an inner loop's own preheader was made in between, this edge is its.
                 let last = self.func.terminator(pred);
                 for target in &mut self.func.insts[last].targets {
                     if target.block == header {

@@ -4,8 +4,9 @@
 //! would lead into the same natural loop, and no loop pass could tell the inner loop from the outer
 //! ones any more. So what is left of the current iteration of the loops around the header is copied
 //! first (in register form, where that needs no renaming): the entry leads to the copy of the inner
-//! loop, and the copy's back edges to outer headers lead to the originals, whose loops are entered
-//! at their headers only. The copy runs once for each loop around it.
+//! loop, and the copy's back edge to the outer header leads to the original, whose loop is entered
+//! at its header only. With several loops around, the outermost is peeled first, and each inner one
+//! then from the copy before.
 //!
 //! Before, with an entry at `block2`:
 //! ```text
@@ -61,7 +62,7 @@
 use crate::ssa::{self, ConstructOptions, SsaInfo};
 use cranelift_entity::SecondaryMap;
 use cupola_ir::analysis::{Cfg, DomTree, LoopForest};
-use cupola_ir::{Block, BlockData, EntryKind, Function, Inst};
+use cupola_ir::{Block, BlockData, EntryKind, Function, Inst, InstData, Op, Target};
 
 /// Regions with more instructions than this are not copied; the code is then right, but its loops
 /// are one.
@@ -124,56 +125,71 @@ impl Peeled {
     }
 }
 
-/// Copies the rest of the current iteration of the loops around the loop of `header`; none if there
+/// Copies the rest of the current iteration of each loop around the loop of `header`; none if there
 /// are none, or if `header` is not the header of a natural loop.
 fn peel(body: &Function, header: Block) -> Option<Peeled> {
     let cfg = Cfg::compute(body);
     let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
-    let mut outermost = forest.with_header(header)?;
     let mut around = Vec::new();
-    while let Some(parent) = forest.get(outermost).parent {
-        around.push(forest.get(parent).header);
-        outermost = parent;
+    let mut parent = forest.get(forest.with_header(header)?).parent;
+    while let Some(id) = parent {
+        around.push(id);
+        parent = forest.get(id).parent;
     }
     if around.is_empty() {
         return None;
     }
-    // What an iteration can still reach from the header without starting another one.
-    let mut copy: SecondaryMap<Block, Option<Block>> = SecondaryMap::new();
-    let mut blocks = Vec::new();
-    let mut todo = vec![header];
-    let mut size = 0;
-    while let Some(block) = todo.pop() {
-        if copy[block].is_some() || around.contains(&block) || !forest.contains(outermost, block) {
-            continue;
-        }
-        copy[block] = Some(Block::from_u32((body.blocks.len() + blocks.len()) as u32));
-        blocks.push(block);
-        size += body.blocks[block].insts.len();
-        todo.extend(body.successors(block));
-    }
-    if size > MAX_COPIED {
-        return None;
-    }
     let mut peeled = Peeled {
         body: body.clone(),
-        entry: copy[header]?,
-        insts: Vec::with_capacity(size),
-        blocks,
+        entry: header,
+        insts: Vec::new(),
+        blocks: Vec::new(),
         first_inst: body.insts.len(),
         first_block: body.blocks.len(),
     };
-    for &block in &peeled.blocks {
-        let mut data = BlockData::default();
-        for &inst in &body.blocks[block].insts {
-            let mut copied = body.insts[inst].clone();
-            for target in &mut copied.targets {
-                target.block = copy[target.block].unwrap_or(target.block);
+    // Where edges to a block go from the copy that is made: outermost loops are peeled first, and
+    // what is left of an iteration of an inner one then goes on in that copy of the inner one.
+    let mut goes_to: SecondaryMap<Block, Option<Block>> = SecondaryMap::new();
+    for &id in around.iter().rev() {
+        // What the iteration can still reach from the header without starting another one.
+        let mut copy: SecondaryMap<Block, Option<Block>> = SecondaryMap::new();
+        let mut region = Vec::new();
+        let mut todo = vec![header];
+        while let Some(block) = todo.pop() {
+            if copy[block].is_none() && block != forest.get(id).header && forest.contains(id, block)
+            {
+                copy[block] =
+                    Some(Block::from_u32((peeled.body.blocks.len() + region.len()) as u32));
+                region.push(block);
+                todo.extend(body.successors(block));
             }
-            data.insts.push(peeled.body.insts.push(copied));
-            peeled.insts.push(inst);
         }
-        peeled.body.blocks.push(data);
+        let size: usize = region.iter().map(|&block| body.blocks[block].insts.len()).sum();
+        if peeled.insts.len() + size > MAX_COPIED {
+            return None;
+        }
+        for &block in &region {
+            let mut data = BlockData::default();
+            for &inst in &body.blocks[block].insts {
+                let mut copied = body.insts[inst].clone();
+                for target in &mut copied.targets {
+                    let to = copy[target.block].or(goes_to[target.block]);
+                    target.block = to.unwrap_or(target.block);
+                }
+                data.insts.push(peeled.body.insts.push(copied));
+                peeled.insts.push(inst);
+            }
+            peeled.body.blocks.push(data);
+            peeled.blocks.push(block);
+        }
+        for block in region {
+            goes_to[block] = copy[block];
+        }
     }
+    peeled.entry = goes_to[header]?;
+    // Nothing branches to the entry block; it only has to lead to the copy, for liveness.
+    let branch = InstData::new(Op::Br, &[], &[]).with_targets(vec![Target::new(peeled.entry)]);
+    let branch = peeled.body.insts.push(branch);
+    peeled.body.blocks[body.entry()].insts = vec![branch];
     Some(peeled)
 }

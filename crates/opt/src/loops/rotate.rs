@@ -56,18 +56,20 @@ use cupola_ir::{Block, BlockData, Function, Module, Op, Reg};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// Rotates the loops of `func`, which is in SSA form, whose header has at most `max_header`
-/// instructions. Gives whether there were any.
-pub fn run(func: &mut Function, module: &Module, max_header: usize) -> bool {
+/// Loops whose header has more instructions stay as they are.
+const MAX_HEADER: usize = 32;
+
+/// Rotates the loops of `func`, which is in SSA form.
+pub fn run(func: &mut Function, module: &Module) {
     let cfg = Cfg::compute(func);
     let forest = LoopForest::compute(func, &cfg, &DomTree::compute(&cfg));
     let loops: Vec<NaturalLoop> = forest
         .loops()
-        .filter(|&(id, _)| is_candidate(func, &forest, id, max_header))
+        .filter(|&(id, _)| is_candidate(func, &forest, id))
         .map(|(id, _)| id)
         .collect();
     if loops.is_empty() {
-        return false;
+        return;
     }
     // For each copy, the loop that its original is the header of.
     let mut copies: SecondaryMap<Block, Option<NaturalLoop>> = SecondaryMap::new();
@@ -100,10 +102,9 @@ pub fn run(func: &mut Function, module: &Module, max_header: usize) -> bool {
         }
     }
     Repair::new(func).run(&defs);
-    true
 }
 
-fn is_candidate(func: &Function, forest: &LoopForest, id: NaturalLoop, max_header: usize) -> bool {
+fn is_candidate(func: &Function, forest: &LoopForest, id: NaturalLoop) -> bool {
     let data = forest.get(id);
     let leaves = |block| func.successors(block).any(|to| !forest.contains(id, to));
     let last = &func.insts[func.terminator(data.header)];
@@ -112,7 +113,7 @@ fn is_candidate(func: &Function, forest: &LoopForest, id: NaturalLoop, max_heade
         && leaves(data.header)
         && func.successors(data.header).any(|to| to != data.header && forest.contains(id, to))
         && !ends_with_test
-        && func.blocks[data.header].insts.len() <= max_header
+        && func.blocks[data.header].insts.len() <= MAX_HEADER
 }
 
 /// The block that each value is defined in.

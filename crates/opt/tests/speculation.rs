@@ -1,0 +1,332 @@
+//! Differential tests of inlining, specialization and loop passes: random programs give the same
+//! before and after, also where guards fail inside inlined functions, and from loop headers.
+
+mod common;
+
+use common::eval::{Machine, Outcome, Stop};
+use common::generate::{Program, Random};
+use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
+use cupola_ir::{
+    Block, DialectOpId, Effects, Form, FuncId, Function, FunctionBuilder, Imm, Inst, Module, Op,
+    Reg, TrapCode,
+};
+use cupola_opt::inline::InlineTuning;
+use cupola_opt::speculate::{SpecializeCx, Specializer};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, inline, loops};
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+const ARGS: [[u64; 2]; 3] = [[0, 0], [3, u64::MAX], [0xffff_fff0, 1 << 40]];
+
+/// Bodies with an invented profile.
+struct Env<'a> {
+    bodies: &'a [Option<Arc<Function>>],
+    seed: Option<u64>,
+    specializer: Option<&'a dyn Specializer>,
+}
+
+impl OptEnv for Env<'_> {
+    fn body(&self, func: FuncId) -> Option<Arc<Function>> {
+        self.bodies[func.as_u32() as usize].clone()
+    }
+
+    fn profile(&self, func: FuncId) -> Option<Profile> {
+        let mut random = Random::new(self.seed? + u64::from(func.as_u32()));
+        let blocks = self.bodies[func.as_u32() as usize].as_ref()?.blocks.len();
+        let mut counts: Vec<u64> = (0..blocks).map(|_| random.pick(&[0, 300, 1000])).collect();
+        counts[0] = 100;
+        Some(Profile { calls: 100, block_counts: Some(counts), ..Profile::default() })
+    }
+
+    fn specializer(&self, _: DialectOpId) -> Option<&dyn Specializer> {
+        self.specializer
+    }
+}
+
+/// A module whose functions 0 and 1 both call, 1 also itself.
+fn program(seed: u64) -> Program {
+    let mut program = Program::random(seed);
+    if seed % 2 == 0 {
+        program.bodies[1] = Program::random(seed + 1_000_000).bodies[0].clone();
+    }
+    program
+}
+
+fn generous() -> InlineTuning {
+    InlineTuning { growth: 600, min_frequency: 0.0, max_callee: 400, ..InlineTuning::default() }
+}
+
+/// Constructs, specializes, inlines.
+fn unit(program: &Program, env: &Env<'_>, tuning: InlineTuning, header: Option<Block>) -> Function {
+    let body = program.bodies[0].as_deref().unwrap();
+    let options = OptOptions { inline: tuning, ..OptOptions::default() };
+    let (module, func) = (&program.module, Program::main());
+    let request = OptRequest { module, func, body, osr_header: header, env, options };
+    inline::construct(&request).0
+}
+
+/// Definitions dominate uses, edges pass as many values as there are parameters, blocks end well.
+fn check_ssa(func: &Function) {
+    assert_eq!(func.form, Form::Ssa);
+    let cfg = Cfg::compute(func);
+    let dom = DomTree::compute(&cfg);
+    let mut place: Vec<Option<(Block, usize)>> = vec![None; func.regs.len()];
+    assert_eq!(func.layout.iter().filter(|&&b| cfg.is_reachable(b)).count(), cfg.rpo().len());
+    for &block in &func.layout {
+        let mut define = |reg: Reg, at: usize| {
+            let old = place[reg.as_u32() as usize].replace((block, at));
+            assert!(old.is_none(), "{reg} is defined twice");
+        };
+        func.blocks[block].params.iter().for_each(|&param| define(param, 0));
+        for (i, &inst) in func.blocks[block].insts.iter().enumerate() {
+            func.insts[inst].results.iter().for_each(|&result| define(result, i + 1));
+        }
+    }
+    for &block in cfg.rpo() {
+        let insts = &func.blocks[block].insts;
+        for (i, &inst) in insts.iter().enumerate() {
+            let data = &func.insts[inst];
+            assert_eq!(data.op.is_terminator(), i + 1 == insts.len(), "{inst} in {block}");
+            for used in data.uses() {
+                let home = place.get(used.as_u32() as usize).copied().flatten();
+                let (home, at) = home.unwrap_or_else(|| panic!("{used} in {inst} is not defined"));
+                let before = if home == block { at <= i } else { dom.dominates(home, block) };
+                assert!(before, "{used} of {home} used by {inst} ({}) in {block}", data.op);
+            }
+            for target in &data.targets {
+                assert_eq!(target.args.len(), func.blocks[target.block].params.len());
+                for (&arg, &param) in target.args.iter().zip(&func.blocks[target.block].params) {
+                    assert_eq!(func.regs[arg], func.regs[param]);
+                }
+            }
+            if let Imm::FrameState(state) = data.imm {
+                let conditions = usize::from(data.op == Op::DeoptUnless);
+                assert_eq!(data.args.len(), func.frame_states[state].value_count() + conditions);
+            }
+        }
+    }
+}
+
+/// Inlining makes the native stack shallower; runs that used it up, or took too long, say nothing.
+fn is_bounded(outcome: &Outcome) -> bool {
+    !matches!(outcome.result, Err(Stop::TooLong | Stop::Trap(TrapCode::StackOverflow)))
+}
+
+fn reference(program: &Program, args: &[u64]) -> Option<Outcome> {
+    let outcome = Machine::new(&program.module, &program.bodies).call(Program::main(), args).0;
+    Some(outcome).filter(is_bounded)
+}
+
+fn run_loop_passes(func: &mut Function, module: &Module, seed: u64) {
+    loops::rotate::run(func, module);
+    check_ssa(func);
+    loops::licm::run(func, module);
+    check_ssa(func);
+    if seed % 3 != 0 {
+        loops::memory::run(func, module);
+        check_ssa(func);
+        loops::licm::run(func, module);
+        check_ssa(func);
+    }
+}
+
+#[test]
+fn inlined_functions_and_their_deoptimizations() {
+    let (mut inlined, mut deopts, mut deep_frames) = (0, 0, 0);
+    for seed in 0..2500 {
+        let program = program(seed);
+        let env = Env {
+            bodies: &program.bodies,
+            seed: (seed % 4 != 0).then_some(seed),
+            specializer: None,
+        };
+        let func = unit(&program, &env, generous(), None);
+        check_ssa(&func);
+        inlined += func.inlined.len();
+        deep_frames += func.frame_states.values().filter(|s| s.frames.len() > 1).count();
+        for args in ARGS {
+            let Some(expected) = reference(&program, &args) else { continue };
+            let machine = Machine::new(&program.module, &program.bodies);
+            let (outcome, left) =
+                machine.instead(Program::main(), &func).call(Program::main(), &args);
+            assert_eq!(outcome, expected, "seed {seed} {args:?}");
+            deopts += left;
+        }
+    }
+    assert!(inlined > 300, "only {inlined} calls inlined");
+    assert!(deopts > 300, "only {deopts} deoptimizations");
+    assert!(deep_frames > 100, "only {deep_frames} frame states of inlined calls");
+}
+
+#[test]
+fn loop_passes() {
+    let mut rotated = 0;
+    for seed in 0..1200 {
+        let program = program(seed);
+        let env = Env { bodies: &program.bodies, seed: None, specializer: None };
+        let mut func = unit(&program, &env, generous(), None);
+        let blocks = func.blocks.len();
+        run_loop_passes(&mut func, &program.module, seed);
+        rotated += func.blocks.len() - blocks;
+        for args in ARGS {
+            let Some(expected) = reference(&program, &args) else { continue };
+            let machine = Machine::new(&program.module, &program.bodies);
+            let outcome = machine.instead(Program::main(), &func).call(Program::main(), &args).0;
+            assert_eq!(outcome, expected, "seed {seed} {args:?}");
+        }
+    }
+    assert!(rotated > 100, "only {rotated} blocks made");
+}
+
+#[test]
+fn entries_at_inner_loops_keep_loops_apart() {
+    let (mut entries, mut peeled) = (0, 0);
+    for seed in 0..800 {
+        let program = program(seed);
+        let body = program.bodies[0].as_deref().unwrap();
+        let cfg = Cfg::compute(body);
+        let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
+        for &header in LoopHeaders::compute(body, &cfg).headers() {
+            let env = Env { bodies: &program.bodies, seed: None, specializer: None };
+            let mut func = unit(&program, &env, InlineTuning::none(), Some(header));
+            check_ssa(&func);
+            if !forest.is_irreducible() && forest.depth(header) > 1 {
+                let cfg = Cfg::compute(&func);
+                let after = LoopForest::compute(&func, &cfg, &DomTree::compute(&cfg));
+                assert!(!after.is_irreducible(), "seed {seed} {header}");
+                peeled += 1;
+            }
+            run_loop_passes(&mut func, &program.module, seed);
+            for (args, after) in ARGS.into_iter().zip(0..) {
+                let Some(expected) = reference(&program, &args) else { continue };
+                let machine = Machine::new(&program.module, &program.bodies);
+                let outcome =
+                    machine.osr(Program::main(), &func, after).call(Program::main(), &args).0;
+                assert_eq!(outcome, expected, "seed {seed} {header} {args:?}");
+                entries += 1;
+            }
+        }
+    }
+    assert!(entries > 500, "only {entries} entries");
+    assert!(peeled > 50, "only {peeled} entries at inner loops");
+}
+
+/// Guards on a bit of the first operand, then stores nothing and runs the operation itself is not
+/// possible from core instructions; so results come from the operation's own formula.
+struct Hash;
+
+impl Specializer for Hash {
+    fn specialize(&self, cx: &mut SpecializeCx<'_>) -> Option<SmallVec<[Reg; 2]>> {
+        if cx.decl().effects != Effects::empty() || !cx.may_guard() {
+            return None;
+        }
+        let args = cx.operands();
+        let bit = cx.constant(cupola_ir::Type::I64, 4);
+        let bits = cx.ins(Op::I64And, &[args[0], bit]);
+        let holds = cx.ins(Op::I64Eqz, &[bits]);
+        cx.guard(holds);
+        let start = cx.decl().name.bytes().fold(17u64, |h, b| h.wrapping_mul(31) + u64::from(b));
+        let mut hash = cx.constant(cupola_ir::Type::I64, start);
+        let factor = cx.constant(cupola_ir::Type::I64, 0x9e37_79b9_7f4a_7c15);
+        let second = cx.ins(Op::I64ReinterpretF64, &[args[1]]);
+        for operand in [args[0], second] {
+            let mixed = cx.ins(Op::I64Xor, &[hash, operand]);
+            hash = cx.ins(Op::I64Mul, &[mixed, factor]);
+        }
+        let shift = cx.constant(cupola_ir::Type::I64, 20);
+        Some(smallvec![cx.ins(Op::I64ShrU, &[hash, shift])])
+    }
+}
+
+/// Always ill-typed.
+struct Wrong;
+
+impl Specializer for Wrong {
+    fn specialize(&self, cx: &mut SpecializeCx<'_>) -> Option<SmallVec<[Reg; 2]>> {
+        let args = cx.operands();
+        Some(smallvec![cx.ins(Op::I64Add, &[args[1], args[0]])])
+    }
+}
+
+#[test]
+fn specialized_dialect_instructions() {
+    let (mut deopts, mut left_out) = (0, 0);
+    for seed in 0..1000 {
+        let program = program(seed);
+        let env = Env { bodies: &program.bodies, seed: Some(seed), specializer: Some(&Hash) };
+        let func = unit(&program, &env, generous(), None);
+        check_ssa(&func);
+        left_out += func.frame_states.len();
+        for args in ARGS {
+            let Some(expected) = reference(&program, &args) else { continue };
+            let machine = Machine::new(&program.module, &program.bodies);
+            let (outcome, left) =
+                machine.instead(Program::main(), &func).call(Program::main(), &args);
+            assert_eq!(outcome, expected, "seed {seed} {args:?}");
+            deopts += left;
+        }
+    }
+    assert!(deopts > 300 && left_out > 1000, "{deopts} deoptimizations, {left_out} states");
+}
+
+#[test]
+fn ill_typed_specialization_is_dropped() {
+    let program = (0..).map(program).find(|program| {
+        let body = program.bodies[0].as_deref().unwrap();
+        body.insts.values().any(|data| data.op == Op::Dialect)
+    });
+    let program = program.unwrap();
+    let env = Env { bodies: &program.bodies, seed: None, specializer: Some(&Wrong) };
+    let func = unit(&program, &env, InlineTuning::none(), None);
+    let dialects = |func: &Function| func.insts.values().filter(|d| d.op == Op::Dialect).count();
+    assert_eq!(dialects(&func), dialects(program.bodies[0].as_deref().unwrap()));
+}
+
+/// fib, with a register form like a front end's.
+fn fib(module: &Module, me: FuncId) -> Function {
+    let mut b = FunctionBuilder::new(module, module.func_sig(me).clone());
+    let n = b.param(0);
+    let (base, step) = (b.block(), b.block());
+    let two = b.i32(2);
+    let small = b.ins(Op::I32LtS, &[n, two]);
+    b.br_if(small, base, step);
+    b.switch_to(base);
+    b.return_(&[n]);
+    b.switch_to(step);
+    let one = b.i32(1);
+    let first = b.ins(Op::I32Sub, &[n, one]);
+    let first = b.call(me, &[first])[0];
+    let two = b.i32(2);
+    let second = b.ins(Op::I32Sub, &[n, two]);
+    let second = b.call(me, &[second])[0];
+    let sum = b.ins(Op::I32Add, &[first, second]);
+    b.return_(&[sum]);
+    b.finish()
+}
+
+#[test]
+fn binary_recursion_unrolls_by_levels() {
+    use cupola_ir::{FuncDecl, FuncKind, Signature, Type};
+    let mut module = Module::default();
+    let sig = module.intern_sig(Signature::new([Type::I32], [Type::I32]));
+    let me = module.funcs.push(FuncDecl { name: None, sig, kind: FuncKind::Defined });
+    let bodies = [Some(Arc::new(fib(&module, me)))];
+    let env = Env { bodies: &bodies, seed: None, specializer: None };
+    let body = bodies[0].as_deref().unwrap();
+    let options = OptOptions::default();
+    let request =
+        OptRequest { module: &module, func: me, body, osr_header: None, env: &env, options };
+    let (func, inlined) = inline::construct(&request);
+    check_ssa(&func);
+    assert_eq!(inlined, 6, "two levels: 2 and 4 copies");
+    let calls: Vec<Inst> =
+        func.insts.iter().filter(|(_, d)| d.op == Op::Call).map(|(inst, _)| inst).collect();
+    assert_eq!(calls.len(), 8);
+    for call in calls {
+        let site = func.insts[call].inline_site.expect("only copies call");
+        let depth = std::iter::successors(Some(site), |&s| func.inlined[s].parent).count();
+        assert_eq!(depth, 2);
+    }
+    let machine = Machine::new(&module, &bodies).instead(me, &func);
+    assert_eq!(machine.call(me, &[15]).0.result, Ok(vec![610]));
+}
