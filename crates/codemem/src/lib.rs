@@ -4,6 +4,7 @@
 //! executed, and hands out [`CodeBlock`]s of it, each with an artifact's linked code.
 
 mod free_list;
+mod gdb;
 mod link;
 mod mapping;
 mod memory;

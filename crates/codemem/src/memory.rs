@@ -1,6 +1,7 @@
 //! Code memory: one arena of double-mapped pages, and the blocks in it.
 
 use crate::free_list::{FreeList, GRANULE};
+use crate::gdb::ObjectFile;
 use crate::mapping::{self, DualMapping};
 use crate::unwind::FrameTable;
 use cupola_runtime::signals;
@@ -61,8 +62,9 @@ pub struct CodeMemory {
 struct Arena {
     function_align: u32,
     blocks: Mutex<Blocks>,
-    /// Before the pages, so that it is dropped before them.
+    /// These stand before the pages, so that they are dropped before them.
     _frames: FrameTable,
+    _object_file: ObjectFile,
     pages: DualMapping,
 }
 
@@ -80,7 +82,8 @@ impl Drop for Arena {
 }
 
 impl CodeMemory {
-    /// Reserves code memory, makes faults in it traps, and registers it with the unwinder.
+    /// Reserves code memory, makes faults in it traps, and registers it with the unwinder and
+    /// with gdb.
     ///
     /// # Errors
     /// If the system does not give the mappings, or the alignment is not one.
@@ -107,6 +110,7 @@ impl CodeMemory {
                 function_align: align as u32,
                 blocks: Mutex::new(blocks),
                 _frames: FrameTable::register(start, len),
+                _object_file: ObjectFile::register(start, len),
                 pages,
             }),
         })

@@ -6,7 +6,8 @@
 //! backtraces, profilers and C++ code see through generated frames. No exception goes through
 //! them: helpers turn panics into traps.
 //!
-//! It is registered with libgcc's unwinder, which takes whole sections.
+//! It is registered with libgcc's unwinder, which takes whole sections. gdb does not look there,
+//! see [`crate::gdb`].
 
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec,

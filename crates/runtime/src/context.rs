@@ -101,7 +101,7 @@ pub struct VmFuncRef {
     /// The context to call it with: that of the instance it belongs to.
     pub context: *mut VmContext,
     /// Its signature, by the number that the engine gives to equal signatures of all modules
-    /// ([`ContextLayout::sig_ids`]).
+    /// ([`ContextLayout::sig_id`]).
     pub sig: u32,
     /// The function in its module.
     pub func: u32,

@@ -12,8 +12,9 @@ use crate::context::VmLimits;
 ///
 /// # Safety
 /// To be called on that thread while it runs Rust code outside of a signal handler: what it last
-/// left generated code by has then saved where the innermost generated frame is. Generated code
-/// must keep frame pointers.
+/// left generated code by has then saved where the innermost generated frame is. It has not when
+/// generated code faulted, so [`crate::Services::trap_at`] and `frames_at` may not call this.
+/// Generated code must keep frame pointers.
 pub unsafe fn walk_native(limits: *const VmLimits, mut visit: impl FnMut(usize)) {
     // SAFETY: records on the list are on the stacks of active `invoke`s, and each range of frames
     // is that of one of them.
