@@ -62,9 +62,12 @@ pub struct OptOptions {
 
 impl Default for OptOptions {
     fn default() -> Self {
-        OptOptions { speculate: true,
+        OptOptions {
+            speculate: true,
             inline: InlineTuning::default(),
-            timings: false, verify: cfg!(debug_assertions) }
+            timings: false,
+            verify: cfg!(debug_assertions),
+        }
     }
 }
 

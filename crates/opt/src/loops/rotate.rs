@@ -35,15 +35,15 @@
 //!   br block4(zero, zero)
 //! block4(i1: i32, s1: i32):
 //!   c1 = i32.lt_s i1, n
-//!   br_if c1, block2(s1, i1), block3(s1)
-//! block2(s2: i32, i2: i32):
+//!   br_if c1, block2(i1, s1), block3(s1)
+//! block2(i2: i32, s2: i32):
 //!   t = i32.add s2, i2
 //!   one = i32.const 1
 //!   j = i32.add i2, one
 //!   br block1(j, t)
 //! block1(i: i32, s: i32):
 //!   c = i32.lt_s i, n
-//!   br_if c, block2(s, i), block3(s)
+//!   br_if c, block2(i, s), block3(s)
 //! block3(s3: i32):
 //!   return s3
 //! }

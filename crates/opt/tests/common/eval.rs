@@ -15,6 +15,8 @@ pub enum Stop {
     Trap(TrapCode),
     /// It took too many steps.
     TooLong,
+    /// It accessed a host address that belongs to no memory.
+    WildAccess,
 }
 
 /// What can be seen of a run from outside.
@@ -316,15 +318,19 @@ impl<'a> Machine<'a> {
     fn access(&mut self, data: &InstData, args: &[u64], size: usize) -> Step<Vec<u64>> {
         let Imm::Mem(mem) = data.imm else { panic!("an access has a memory") };
         let (memory, address) = if data.op.is_raw() {
-            ((args[0] >> 40) as usize - 1, (args[0] & ((1 << 40) - 1)) + mem.offset)
+            let memory = (args[0] >> 40).wrapping_sub(1) as usize;
+            if memory >= self.memories.len() {
+                return Err(Stop::WildAccess);
+            }
+            (memory, (args[0] & ((1 << 40) - 1)) + mem.offset)
         } else {
             (mem.memory.as_u32() as usize, (args[0] & 0xffff_ffff) + mem.offset)
         };
         let bytes = &mut self.memories[memory];
         let end = address.checked_add(size as u64).filter(|&end| end <= bytes.len() as u64);
         let Some(end) = end else {
-            assert!(!data.op.is_raw(), "a raw access out of bounds");
-            return Err(Stop::Trap(TrapCode::MemOutOfBounds));
+            let trap = Stop::Trap(TrapCode::MemOutOfBounds);
+            return Err(if data.op.is_raw() { Stop::WildAccess } else { trap });
         };
         let place = &mut bytes[address as usize..end as usize];
         Ok(match args {
