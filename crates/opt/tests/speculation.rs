@@ -5,6 +5,7 @@ mod common;
 
 use common::eval::{Machine, Outcome, Stop};
 use common::generate::{Program, Random};
+use common::shape::shape;
 use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
 use cupola_ir::{
     Block, DialectOpId, Effects, Form, FuncId, Function, FunctionBuilder, Imm, Inst, Module, Op,
@@ -329,4 +330,44 @@ fn binary_recursion_unrolls_by_levels() {
     }
     let machine = Machine::new(&module, &bodies).instead(me, &func);
     assert_eq!(machine.call(me, &[15]).0.result, Ok(vec![610]));
+}
+
+/// Halves even numbers by a shift.
+struct Half;
+
+impl Specializer for Half {
+    fn specialize(&self, cx: &mut SpecializeCx<'_>) -> Option<SmallVec<[Reg; 2]>> {
+        let x = cx.operands()[0];
+        let one = cx.constant(cupola_ir::Type::I32, 1);
+        let odd = cx.ins(Op::I32And, &[x, one]);
+        let even = cx.ins(Op::I32Eqz, &[odd]);
+        cx.guard(even);
+        Some(smallvec![cx.ins(Op::I32ShrU, &[x, one])])
+    }
+}
+
+/// The function of the text behind `Before` in a header becomes that behind `After`.
+fn check_header(source: &str, name: &str, header: Option<u32>) {
+    let before = common::parse(name, &common::example(source, "Before"));
+    let after = common::parse(name, &common::example(source, "After"));
+    let module = &before.module;
+    let bodies = common::bodies(module, &before.bodies);
+    let func = module.find_func(name).unwrap();
+    let body = bodies[func.as_u32() as usize].as_deref().unwrap();
+    let env = Env { bodies: &bodies, seed: None, specializer: Some(&Half) };
+    let osr_header = header.map(Block::from_u32);
+    let options = OptOptions::default();
+    let request = OptRequest { module, func, body, osr_header, env: &env, options };
+    let (made, _) = inline::construct(&request);
+    common::verify(module, func, &made, name);
+    let (_, expected) = common::ssa_function(&after);
+    let printed = cupola_ir::print_function(module, func, &made);
+    assert_eq!(shape(&made), shape(&expected), "{name} gives\n{printed}");
+}
+
+#[test]
+fn header_examples() {
+    check_header(include_str!("../src/inline/mod.rs"), "f", None);
+    check_header(include_str!("../src/speculate/specialize.rs"), "f", None);
+    check_header(include_str!("../src/loops/osr.rs"), "nest", Some(2));
 }

@@ -16,14 +16,15 @@
 //! Before:
 //! ```text
 //! memory $m 1
+//! global $g mut i64 = 0
 //! ssa func %f(n: i64, k: i64) {
 //! block0:
 //!   br block1(n)
 //! block1(i: i64):
-//!   base = memory.base $m
+//!   len = memory.len $m
 //!   q = i64.div_u n, k
-//!   p = i64.add base, q
-//!   raw.i64.store p, i
+//!   p = i64.add len, q
+//!   global.set $g, p
 //!   j = i64.sub i, q
 //!   c = i64.gt_s j, k
 //!   br_if c, block1(j), block2
@@ -34,14 +35,15 @@
 //! After:
 //! ```text
 //! memory $m 1
+//! global $g mut i64 = 0
 //! ssa func %f(n: i64, k: i64) {
 //! block0:
-//!   base = memory.base $m
+//!   len = memory.len $m
 //!   q = i64.div_u n, k
-//!   p = i64.add base, q
+//!   p = i64.add len, q
 //!   br block1(n)
 //! block1(i: i64):
-//!   raw.i64.store p, i
+//!   global.set $g, p
 //!   j = i64.sub i, q
 //!   c = i64.gt_s j, k
 //!   br_if c, block1(j), block2
