@@ -82,7 +82,9 @@ exit:
 
 fn main() {
     let reps: usize = std::env::args().nth(1).map_or(15, |a| a.parse().unwrap());
-    for (name, arg, per) in [("fib", 30u64, 1.346e6), ("nest", 2000, 2e6), ("sieve", 1_000_000, 2.77e6)] {
+    for (name, arg, per) in
+        [("fib", 30u64, 1.346e6), ("nest", 2000, 2e6), ("sieve", 1_000_000, 2.77e6)]
+    {
         let mut times = Vec::new();
         let mut result = 0;
         for _ in 0..reps {
@@ -93,6 +95,11 @@ fn main() {
         }
         times.sort_by(f64::total_cmp);
         let t = times[times.len() / 2];
-        println!("{name}({arg}) = {result}: median {:.2} ms, min {:.2}, {:.2} ns each", t * 1e3, times[0] * 1e3, t * 1e9 / per);
+        println!(
+            "{name}({arg}) = {result}: median {:.2} ms, min {:.2}, {:.2} ns each",
+            t * 1e3,
+            times[0] * 1e3,
+            t * 1e9 / per
+        );
     }
 }

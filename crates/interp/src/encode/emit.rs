@@ -1,14 +1,14 @@
 //! Writing words, and what is known about constants on the way.
 
 use super::{Constant, Encoder, Fixup, Label, facts};
-use crate::dispatch::Handler;
+use crate::dispatch::{Handler, handler_word};
 use crate::handlers::plain;
 use cupola_ir::{Reg, SrcLoc};
 
 impl Encoder<'_> {
     /// Starts an instruction.
     pub(super) fn handler(&mut self, handler: Handler) {
-        self.address(handler as usize);
+        self.word(handler_word(handler));
     }
 
     pub(super) fn address(&mut self, address: usize) {
@@ -37,8 +37,14 @@ impl Encoder<'_> {
     /// The slot of a register that is read from there: a constant that was put off is stored now.
     pub(super) fn read(&mut self, reg: Reg) -> u32 {
         let known = self.constants[facts::index(reg)];
-        if known.era == self.era && !known.stored {
-            self.store_constant(reg, known.bits);
+        if known.era == self.era {
+            if !known.stored {
+                self.store_constant(reg, known.bits);
+            }
+        } else if let Some(bits) = self.facts.constant(reg)
+            && !self.facts.is_stored(self.cfg, reg)
+        {
+            self.store_constant(reg, bits);
         }
         self.slot(reg)
     }
@@ -49,10 +55,10 @@ impl Encoder<'_> {
         if known.era == self.era { Some(known.bits) } else { self.facts.constant(reg) }
     }
 
-    /// Assigns a constant: at once if another block may read it, else when it is needed.
+    /// Assigns a constant: at once if the slot has to hold it later, else when it is needed.
     pub(super) fn define_constant(&mut self, reg: Reg, bits: u64) {
         self.constants[facts::index(reg)] = Constant { bits, era: self.era, stored: false };
-        if self.facts.crosses_blocks(reg) {
+        if self.facts.is_stored(self.cfg, reg) {
             self.store_constant(reg, bits);
         }
     }
@@ -68,7 +74,7 @@ impl Encoder<'_> {
             self.word(slot);
             self.double(bits);
         }
-        self.constants[facts::index(reg)].stored = true;
+        self.constants[facts::index(reg)] = Constant { bits, era: self.era, stored: true };
     }
 
     /// A register is assigned something that is not known.

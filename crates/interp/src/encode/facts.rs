@@ -1,7 +1,7 @@
 //! What the encoder has to know of a function's registers, found in one pass over its reachable
 //! instructions, instead of by data flow.
 
-use cupola_ir::analysis::Cfg;
+use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{Block, Function, Imm, Op, Reg};
 
 /// Facts about registers.
@@ -9,12 +9,15 @@ pub(super) struct Facts {
     /// By register: whether some block reads it before it assigns it. Registers that no block does
     /// that with are dead at the end of every block.
     crosses_blocks: Vec<bool>,
-    /// By register: the constant that it holds wherever it may be read.
-    constants: Vec<Option<u64>>,
+    /// By register: the constant that it holds wherever it may be read, and the block that assigns
+    /// it.
+    constants: Vec<Option<(u64, Block)>>,
+    /// The place in reverse postorder of the last loop header.
+    last_header: Option<u32>,
 }
 
 impl Facts {
-    pub fn compute(body: &Function, cfg: &Cfg) -> Facts {
+    pub fn compute(body: &Function, cfg: &Cfg, loops: &LoopHeaders) -> Facts {
         let count = body.regs.len();
         let mut crosses_blocks = vec![false; count];
         let mut constants = vec![None; count];
@@ -33,14 +36,15 @@ impl Facts {
                 for &reg in &data.results {
                     let reg = index(reg);
                     constants[reg] = match data.imm {
-                        Imm::Bits(bits) if assigned_in[reg].is_none() => Some(bits),
+                        Imm::Bits(bits) if assigned_in[reg].is_none() => Some((bits, block)),
                         _ => None,
                     };
                     assigned_in[reg] = Some(block);
                 }
             }
         }
-        Facts { crosses_blocks, constants }
+        let last_header = loops.headers().last().and_then(|&header| cfg.rpo_index(header));
+        Facts { crosses_blocks, constants, last_header }
     }
 
     /// Whether a register may be live at the end of a block.
@@ -51,7 +55,20 @@ impl Facts {
     /// The constant that the only assignment of the register gives it. Since no register is read
     /// that is not assigned on every path, it has this value at each of its uses.
     pub fn constant(&self, reg: Reg) -> Option<u64> {
-        self.constants[index(reg)]
+        self.constants[index(reg)].map(|(bits, _)| bits)
+    }
+
+    /// Whether a register's slot has to hold its value when a block ends. Registers that cross
+    /// blocks need it, but for constants that no entry at a loop header may find live: their
+    /// assignment dominates all uses, so only headers that it dominates matter, and those stand
+    /// behind it in reverse postorder.
+    pub fn is_stored(&self, cfg: &Cfg, reg: Reg) -> bool {
+        let reg = index(reg);
+        self.crosses_blocks[reg]
+            && match self.constants[reg] {
+                Some((_, block)) => self.last_header > cfg.rpo_index(block),
+                None => true,
+            }
     }
 }
 

@@ -8,7 +8,7 @@
 //! emit. What it fuses:
 //! - a constant into the instruction that reads it as last operand. The assignment itself is put
 //!   off: it is emitted in front of the first instruction that needs it in its slot, and not at
-//!   all if there is none and no other block reads the register;
+//!   all if there is none and no entry at a loop header may read the register;
 //! - a comparison into the conditional branch behind it, if nothing else reads its result;
 //! - a `copy` into the instruction before it, whose result goes to the copy's register at once, if
 //!   nothing else reads it. Front ends for variables in registers emit many of those.
@@ -44,6 +44,7 @@ impl Code {
         options: &CodegenOptions,
     ) -> Box<Code> {
         let cfg = Cfg::compute(body);
+        let loops = LoopHeaders::compute(body, &cfg);
         let encoder = Encoder {
             module,
             context,
@@ -51,8 +52,8 @@ impl Code {
             feedback,
             fuel: options.fuel,
             layout: FrameLayout::of(body),
-            loops: LoopHeaders::compute(body, &cfg),
-            facts: Facts::compute(body, &cfg),
+            facts: Facts::compute(body, &cfg, &loops),
+            loops,
             uses: LocalUses::new(body),
             words: Vec::with_capacity(body.insts.len() * 5),
             starts: vec![Places::NONE; body.insts.len()],
@@ -78,7 +79,7 @@ struct Constant {
     /// The value, if `era` is the current one.
     bits: u64,
     era: u32,
-    /// Whether the slot holds it.
+    /// Whether the slot holds it by now.
     stored: bool,
 }
 

@@ -98,6 +98,7 @@ fn call_out(ip: Ip, fp: Fp, st: &mut State, args: usize, target: &VmFuncRef) -> 
 }
 
 /// A direct call of a function with compiled code, or of the host.
+#[inline(never)]
 pub(crate) extern "C-unwind" fn call_native(ip: Ip, fp: Fp, st: &mut State, _mem: Mem) -> Flow {
     let done = direct_out(ip, fp, st);
     behind_call(ip, fp, st, done)

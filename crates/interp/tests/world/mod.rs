@@ -2,6 +2,8 @@
 //! are asked for.
 #![allow(dead_code, reason = "each test uses the part that it needs")]
 
+pub mod forms;
+
 use cupola_interp::{Code, T0Stack};
 use cupola_ir::*;
 use cupola_runtime::abi::NativeSig;
@@ -180,8 +182,7 @@ impl World {
         let body = self.bodies[func.as_u32() as usize].clone().expect("defined");
         let layout = FeedbackLayout::compute(&body, self.options.block_counts);
         let feedback = Box::new(Feedback::new(layout, self.budget, self.budget));
-        let code =
-            Code::encode(&self.module, &self.layout, func, &body, &feedback, &self.options);
+        let code = Code::encode(&self.module, &self.layout, func, &body, &feedback, &self.options);
         let cell = self.cell(func);
         cell.t0.store((&raw const *code).cast_mut().cast(), Ordering::Release);
         cell.feedback.store(feedback.as_ptr(), Ordering::Release);
@@ -219,8 +220,7 @@ impl World {
         let mut values = values.to_vec();
         values.resize(values.len().max(results), 0);
         // SAFETY: the context is complete; there is room for the results.
-        let done =
-            unsafe { cupola_interp::resume(self.ctx(), state, values.as_mut_ptr()) };
+        let done = unsafe { cupola_interp::resume(self.ctx(), state, values.as_mut_ptr()) };
         values.truncate(results);
         done.map(|()| values)
     }
