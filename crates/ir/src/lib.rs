@@ -11,6 +11,7 @@ mod builder;
 mod entities;
 mod function;
 mod inst;
+mod manual;
 mod module;
 mod op;
 pub mod text;
@@ -28,6 +29,7 @@ pub use function::{
     InlinedCall,
 };
 pub use inst::{Imm, InstData, MemArg, SrcLoc, Target};
+pub use manual::ops_manual;
 pub use module::{
     Bodies, DataSegment, DialectOpDecl, EagerBodies, FuncDecl, FuncKind, GlobalDecl, LocStyle,
     MemoryDecl, Module, PAGE_SIZE, TableDecl,
@@ -38,3 +40,4 @@ pub use text::{
 };
 pub use trap::TrapCode;
 pub use types::{Signature, Type};
+pub use verify::{Place, VerifyError, verify_frame_states, verify_function, verify_module};

@@ -73,7 +73,7 @@ impl Diagnostics {
             let mut report = Report::build(ReportKind::Error, span.clone())
                 .with_config(Config::default().with_color(color))
                 .with_message(&diagnostic.message)
-                .with_label(Label::new(span));
+                .with_label(Label::new(span).with_message("here"));
             if let Some(note) = &diagnostic.note {
                 report.add_note(note);
             }

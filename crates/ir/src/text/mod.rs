@@ -35,7 +35,8 @@
 //!
 //! Names of functions begin with `%`, of memories, globals and tables with `$`; a name of other
 //! characters than letters, digits, `_` and `.` is put in quotes (`%"operator new"`). A function
-//! without a body is a declaration. Line breaks only end the list of values of a `return`.
+//! without a body is a declaration. An instruction ends with its line; bracketed lists may go over
+//! several lines.
 //! Registers are numbered in the order of their definition, instructions and blocks in the order
 //! of the text; `rN` (in SSA form `vN`) is the name of register `N` if it has no other. Feedback
 //! sites are numbered likewise unless `site=N` says otherwise, and `sites N` gives their number if
@@ -56,7 +57,9 @@ pub use source_map::{FunctionSpans, SourceMap};
 
 use crate::entities::FuncId;
 use crate::function::Function;
-use crate::module::{EagerBodies, Module};
+use crate::module::{EagerBodies, FuncKind, Module};
+use crate::verify::{Place, VerifyError, verify_frame_states, verify_function, verify_module};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// A module read from text.
@@ -77,6 +80,58 @@ pub struct ParsedModule {
 }
 
 impl ParsedModule {
+    /// Verifies the module and all its functions.
+    ///
+    /// # Errors
+    /// The rules that they break, and where in the text.
+    pub fn verify(&self) -> Result<(), Diagnostics> {
+        let mut errors = Vec::new();
+        let mut add = |result: Result<(), Vec<VerifyError>>| {
+            let sound = result.is_ok();
+            errors.extend(result.err().unwrap_or_default());
+            sound
+        };
+        // Bodies are checked against the module, so it has to be sound.
+        if add(verify_module(&self.module)) {
+            let ssa: FxHashSet<FuncId> = self.ssa.iter().map(|&(id, _)| id).collect();
+            for (id, decl) in self.module.funcs.iter() {
+                let defined = decl.kind == FuncKind::Defined;
+                match self.bodies.get(id) {
+                    Some(body) => {
+                        add(verify_function(&self.module, id, body));
+                    }
+                    None if defined && !ssa.contains(&id) => {
+                        let message = "the function has no body".to_string();
+                        let place = Place::Func(id);
+                        add(Err(vec![VerifyError { place, context: String::new(), message }]));
+                    }
+                    None => {}
+                }
+            }
+            for (id, function) in &self.ssa {
+                if add(verify_function(&self.module, *id, function)) {
+                    add(verify_frame_states(&self.module, *id, function, &self.bodies));
+                }
+            }
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let diagnostics = errors.into_iter().map(|error| self.diagnostic(&error)).collect();
+        Err(Diagnostics::new(&self.name, self.source.clone(), diagnostics))
+    }
+
+    /// A verification error with its place in the text.
+    pub fn diagnostic(&self, error: &VerifyError) -> Diagnostic {
+        let span = self.source_map.find(error.place);
+        // What has no place says by itself what it is about.
+        let message = match span {
+            Some(_) => error.message.clone(),
+            None => error.to_string(),
+        };
+        Diagnostic { span: span.unwrap_or(0..0), message, note: None }
+    }
+
     /// The text of the module as the printer writes it.
     pub fn print(&self) -> String {
         print_module(&self.module, &self.bodies, &self.ssa)

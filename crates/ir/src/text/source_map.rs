@@ -1,7 +1,8 @@
 //! Where the parts of a parsed module stand in its text.
 
-use crate::entities::{Block, FuncId, Inst};
+use crate::entities::FuncId;
 use crate::function::Form;
+use crate::verify::Place;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 
@@ -16,14 +17,19 @@ pub struct FunctionSpans {
     pub insts: Vec<Range<usize>>,
 }
 
-/// Places of a module's functions.
+/// Places of a module's items and functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceMap {
+    items: FxHashMap<Place, Range<usize>>,
     functions: FxHashMap<(FuncId, Form), FunctionSpans>,
 }
 
 impl SourceMap {
-    pub(super) fn insert(&mut self, func: FuncId, form: Form, spans: FunctionSpans) {
+    pub(super) fn insert_item(&mut self, place: Place, span: Range<usize>) {
+        self.items.insert(place, span);
+    }
+
+    pub(super) fn insert_function(&mut self, func: FuncId, form: Form, spans: FunctionSpans) {
         self.functions.insert((func, form), spans);
     }
 
@@ -32,15 +38,14 @@ impl SourceMap {
         self.functions.get(&(func, form))
     }
 
-    /// The most exact place known of an instruction, a block or a function.
-    pub fn find(
-        &self,
-        func: FuncId,
-        form: Form,
-        block: Option<Block>,
-        inst: Option<Inst>,
-    ) -> Option<Range<usize>> {
-        let spans = self.function(func, form)?;
+    /// The most exact place known of an item, an instruction, a block or a function.
+    pub fn find(&self, place: Place) -> Option<Range<usize>> {
+        let Place::Body { func, form, block, inst } = place else {
+            return self.items.get(&place).cloned();
+        };
+        let Some(spans) = self.function(func, form) else {
+            return self.items.get(&Place::Func(func)).cloned();
+        };
         let inst = inst.and_then(|inst| spans.insts.get(inst.as_u32() as usize));
         let block = block.and_then(|block| spans.blocks.get(block.as_u32() as usize));
         Some(inst.or(block).unwrap_or(&spans.header).clone())

@@ -149,7 +149,7 @@ impl<'s> Parser<'s> {
 
     fn line(&mut self, body: &mut Body<'s>) -> Parse<()> {
         if !self.is(Kind::Word) {
-            return Err(self.expected("an instruction, a label or `}`"));
+            return Err(self.expected_at_start("an instruction, a label or `}`"));
         }
         match (self.text(self.tok), self.second().kind) {
             (_, Kind::Colon | Kind::LParen | Kind::LBracket) => self.label(body),

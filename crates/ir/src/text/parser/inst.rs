@@ -37,8 +37,8 @@ impl<'s> Parser<'s> {
             let token = self.expect_word("an inlined call (`inl0`)")?;
             inst.inline_site = Some(self.inline_site(body, token)?);
         }
-        if !(self.tok.first || self.is(Kind::Eof) || self.is(Kind::Word)) {
-            return Err(self.expected("the end of the instruction"));
+        if !(self.tok.first || self.is(Kind::Eof)) {
+            return Err(self.expected("the end of the line"));
         }
         let types = result_types(&self.module, &inst);
         for (i, (token, reg)) in results.into_iter().enumerate() {
@@ -141,9 +141,8 @@ impl<'s> Parser<'s> {
                 Ok(())
             }
             Format::Return => {
-                // Values stand on the same line; a word with a colon behind it is the next label.
-                let label = |kind| matches!(kind, Kind::Colon | Kind::LParen | Kind::LBracket);
-                if self.is(Kind::Word) && !self.tok.first && !label(self.second().kind) {
+                // Values stand on the same line.
+                if self.is(Kind::Word) && !self.tok.first {
                     self.regs(body, inst)?;
                 }
                 Ok(())
@@ -154,6 +153,9 @@ impl<'s> Parser<'s> {
     /// One or more registers.
     fn regs(&mut self, body: &mut Body<'s>, inst: &mut InstData) -> Parse<()> {
         loop {
+            if self.tok.first {
+                return Err(self.expected("a register"));
+            }
             inst.args.push(self.reg(body)?);
             if !self.eat(Kind::Comma) {
                 return Ok(());

@@ -9,6 +9,7 @@ use crate::module::{
 use crate::op::Effects;
 use crate::text::literal::{parse_literal, shorten};
 use crate::types::{Signature, Type};
+use crate::verify::Place;
 use std::ops::Range;
 
 /// How compiled code that the text describes is entered at a loop.
@@ -105,7 +106,7 @@ impl<'s> Parser<'s> {
                 self.bump();
                 self.ssa_item(start, bodies)
             }
-            _ => Err(self.expected(
+            _ => Err(self.expected_at_start(
                 "an item (`func`, `import`, `memory`, `global`, `table`, `data`, `dialect`, `export`, `module`)",
             )),
         }
@@ -157,6 +158,7 @@ impl<'s> Parser<'s> {
             min_pages,
             max_pages,
         });
+        self.place(Place::Memory(id), token);
         match self.names.memories.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
             None => Ok(()),
@@ -173,6 +175,7 @@ impl<'s> Parser<'s> {
         let init = self.literal(ty)?;
         let id =
             self.module.globals.push(GlobalDecl { name: Some(name.clone()), ty, mutable, init });
+        self.place(Place::Global(id), token);
         match self.names.globals.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
             None => Ok(()),
@@ -206,6 +209,7 @@ impl<'s> Parser<'s> {
         let id =
             self.module.tables.push(TableDecl { name: Some(name.clone()), elements: Vec::new() });
         forward.elements.push((id, elements));
+        self.place(Place::Table(id), token);
         match self.names.tables.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
             None => Ok(()),
@@ -252,6 +256,7 @@ impl<'s> Parser<'s> {
             effects,
         };
         let id = self.module.dialect_ops.push(decl);
+        self.place(Place::DialectOp(id), token);
         match self.names.dialect_ops.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
             None => Ok(()),
@@ -298,6 +303,7 @@ impl<'s> Parser<'s> {
     ) -> Parse<FuncId> {
         let sig = self.intern_sig(sig.clone());
         let id = self.module.funcs.push(FuncDecl { name: Some(name.clone()), sig, kind });
+        self.place(Place::Func(id), token);
         match self.names.funcs.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
             None => Ok(id),
@@ -424,6 +430,7 @@ impl<'s> Parser<'s> {
         }
         for (token, offset, bytes) in forward.data {
             if let Ok(memory) = self.memory(token) {
+                self.place(Place::Data(self.module.data.len()), token);
                 self.module.data.push(DataSegment { memory, offset, bytes });
             }
         }

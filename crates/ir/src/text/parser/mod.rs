@@ -12,14 +12,15 @@ mod inst;
 mod items;
 mod scope;
 
-use super::ParsedModule;
 use super::diagnostics::{Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
 use super::lexer::{Kind, Lexer, Token};
 use super::literal::{parse_string, parse_u64, shorten};
+use super::{ParsedModule, SourceMap};
 use crate::entities::{DialectOpId, FuncId, GlobalId, MemId, SigId, TableId};
 use crate::function::Function;
 use crate::module::{EagerBodies, Module};
 use crate::types::{Signature, Type};
+use crate::verify::Place;
 use rustc_hash::{FxHashMap, FxHashSet};
 use scope::Labels;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(super) struct Parser<'s> {
     module: Module,
     names: Names,
     bodies: EagerBodies,
+    source_map: SourceMap,
     /// Functions that so far have only an SSA form.
     ssa_only: FxHashSet<FuncId>,
     /// Names of the blocks and registers of register-form functions.
@@ -76,11 +78,11 @@ pub(super) fn parse(name: &str, source: &str) -> Result<ParsedModule, Diagnostic
         module: Module::default(),
         names: Names::default(),
         bodies: EagerBodies::default(),
+        source_map: SourceMap::default(),
         ssa_only: FxHashSet::default(),
         labels: FxHashMap::default(),
     };
     let mut ssa = Vec::new();
-    let mut source_map = super::SourceMap::default();
     let pending = parser.items();
     let (ssa_form, register_form): (Vec<_>, Vec<_>) = pending.into_iter().partition(|p| p.is_ssa());
     for body in register_form.into_iter().chain(ssa_form) {
@@ -89,7 +91,7 @@ pub(super) fn parse(name: &str, source: &str) -> Result<ParsedModule, Diagnostic
         }
         let (func, form) = (body.func, body.form());
         let (function, spans): (Function, _) = parser.body(body);
-        source_map.insert(func, form, spans);
+        parser.source_map.insert_function(func, form, spans);
         match form {
             crate::Form::Register => parser.bodies.set(func, function),
             crate::Form::Ssa => ssa.push((func, Arc::new(function))),
@@ -104,7 +106,7 @@ pub(super) fn parse(name: &str, source: &str) -> Result<ParsedModule, Diagnostic
         ssa,
         name: name.to_string(),
         source: text,
-        source_map,
+        source_map: parser.source_map,
     })
 }
 
@@ -156,20 +158,27 @@ impl<'s> Parser<'s> {
 
     /// Reports that something else was expected than what comes next.
     fn expected(&mut self, what: &str) -> Failed {
+        // What is missing at the end of a line belongs behind that line's last token.
+        if self.tok.first && self.last_end > 0 {
+            let at = self.last_end as usize;
+            return self.error(at..at, format!("expected {what}, the line ends"), None);
+        }
+        self.expected_at_start(what)
+    }
+
+    /// The same, of what may stand at the start of a line.
+    fn expected_at_start(&mut self, what: &str) -> Failed {
         let found = match self.tok.kind {
             Kind::Eof => "the text ends".to_string(),
             Kind::Error(message) => format!("there is {message}"),
             _ => format!("found `{}`", shorten(self.text(self.tok))),
         };
-        // What is missing at the end of a line belongs behind that line's last token.
-        let at_line_end = self.tok.kind == Kind::Eof || self.tok.first;
-        if at_line_end && self.last_end > 0 && self.last_end < self.tok.start {
-            let at = self.last_end as usize;
-            let found =
-                if self.tok.kind == Kind::Eof { found } else { "the line ends".to_string() };
-            return self.error(at..at, format!("expected {what}, {found}"), None);
-        }
         self.error_at(self.tok, format!("expected {what}, {found}"))
+    }
+
+    /// Remembers the place of an item.
+    fn place(&mut self, place: Place, token: Token) {
+        self.source_map.insert_item(place, token.start as usize..token.end as usize);
     }
 
     fn is(&self, kind: Kind) -> bool {

@@ -1,0 +1,102 @@
+//! Rules of modules.
+
+use super::{Place, VerifyError};
+use crate::module::{Module, PAGE_SIZE};
+use crate::op::Effects;
+use crate::types::Type;
+use rustc_hash::FxHashSet;
+
+/// The most pages that 32-bit addresses reach.
+const MAX_PAGES: u64 = (1 << 32) / PAGE_SIZE;
+
+/// Whether `bits` is a slot of type `ty`.
+pub(super) fn is_slot_of(bits: u64, ty: Type) -> bool {
+    ty.bytes() == 8 || bits >> 32 == 0
+}
+
+/// Adds the rules that the module breaks.
+pub(super) fn check(module: &Module, errors: &mut Vec<VerifyError>) {
+    let mut error = |place: Place, context: &str, message: String| {
+        errors.push(VerifyError { place, context: context.to_string(), message });
+    };
+    let mut sigs = FxHashSet::default();
+    for (id, sig) in module.sigs.iter() {
+        if !sigs.insert(sig) {
+            error(Place::Module, "", format!("the signature {id}, {sig}, is there twice"));
+        }
+    }
+    for (id, func) in module.funcs.iter() {
+        if !module.sigs.is_valid(func.sig) {
+            let message = format!("refers to {}, which does not exist", func.sig);
+            error(Place::Func(id), &format!("%{}", module.func_name(id)), message);
+        }
+    }
+    for (id, memory) in module.memories.iter() {
+        let context = format!("${}", memory.name.clone().unwrap_or(id.to_string()));
+        let max = memory.max_pages.unwrap_or(MAX_PAGES);
+        if memory.min_pages > MAX_PAGES || memory.max_pages.is_some_and(|max| max > MAX_PAGES) {
+            let message = format!("a memory has at most {MAX_PAGES} pages");
+            error(Place::Memory(id), &context, message);
+        } else if memory.min_pages > max {
+            let message = format!("starts with {} pages, but may have {max}", memory.min_pages);
+            error(Place::Memory(id), &context, message);
+        }
+    }
+    for (id, global) in module.globals.iter() {
+        if !is_slot_of(global.init, global.ty) {
+            let context = format!("${}", global.name.clone().unwrap_or(id.to_string()));
+            let message = format!("{:#x} is not a slot of type {}", global.init, global.ty);
+            error(Place::Global(id), &context, message);
+        }
+    }
+    for (id, table) in module.tables.iter() {
+        let context = format!("${}", table.name.clone().unwrap_or(id.to_string()));
+        for (slot, element) in table.elements.iter().enumerate() {
+            if let Some(func) = element.filter(|&func| !module.funcs.is_valid(func)) {
+                let message = format!("slot {slot} refers to {func}, which does not exist");
+                error(Place::Table(id), &context, message);
+            }
+        }
+    }
+    for (index, segment) in module.data.iter().enumerate() {
+        let context = format!("data segment {index}");
+        let Some(memory) = module.memories.get(segment.memory) else {
+            let message = format!("refers to {}, which does not exist", segment.memory);
+            error(Place::Data(index), &context, message);
+            continue;
+        };
+        let size = memory.min_pages.saturating_mul(PAGE_SIZE);
+        let end = segment.offset.checked_add(segment.bytes.len() as u64);
+        if end.is_none_or(|end| end > size) {
+            let (offset, length) = (segment.offset, segment.bytes.len());
+            let message = format!("{length} bytes at {offset} are not within a memory of {size}");
+            error(Place::Data(index), &context, message);
+        }
+    }
+    let mut names = FxHashSet::default();
+    for (id, op) in module.dialect_ops.iter() {
+        let word = |part: &str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+            part.bytes().all(plain) && part.starts_with(|c: char| c.is_ascii_alphabetic())
+        };
+        if !op.name.split_once('.').is_some_and(|(dialect, op)| word(dialect) && word(op)) {
+            let message = "an operation's name is a dialect and a word, with a dot between";
+            error(Place::DialectOp(id), &op.name, message.to_string());
+        }
+        if !names.insert(&op.name) {
+            error(Place::DialectOp(id), &op.name, "this operation is declared twice".to_string());
+        }
+        if !Effects::ANY.contains(op.effects) {
+            let message = "an operation can neither end a block nor deoptimize".to_string();
+            error(Place::DialectOp(id), &op.name, message);
+        }
+    }
+    let mut exports: Vec<_> = module.exports.iter().collect();
+    exports.sort();
+    for (name, &func) in exports {
+        if !module.funcs.is_valid(func) {
+            let message = format!("{func} does not exist");
+            error(Place::Module, &format!("export {name:?}"), message);
+        }
+    }
+}
