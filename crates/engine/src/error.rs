@@ -1,7 +1,8 @@
 //! Errors of the engine, as opposed to traps of a program.
 
-use crate::Tier;
-use cupola_runtime::{CompileError, Trap, TrapKind};
+use crate::host::HostError;
+use cupola_ir::TrapCode;
+use cupola_runtime::{CompileError, Frame, Tier};
 use std::fmt;
 
 /// What can go wrong in using the engine.
@@ -64,33 +65,60 @@ pub enum Error {
     },
 }
 
-/// A trap with the names of its backtrace looked up.
+/// How an execution ended early.
+#[derive(Debug)]
+pub enum TrapCause {
+    /// The program trapped.
+    Code(TrapCode),
+    /// A host function or a dialect operation gave an error.
+    Host(HostError),
+}
+
+impl fmt::Display for TrapCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrapCause::Code(code) => write!(f, "{code}"),
+            TrapCause::Host(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// An execution that ended early, and where.
 #[derive(Debug)]
 pub struct ExecutionTrap {
-    trap: Box<Trap>,
+    /// How it ended.
+    pub cause: TrapCause,
+    /// The activations, the innermost first; only the innermost of a deep stack.
+    pub frames: Vec<Frame>,
+    /// How many more there were.
+    pub omitted: usize,
     backtrace: Vec<String>,
 }
 
 impl ExecutionTrap {
-    pub(crate) fn new(trap: Box<Trap>, backtrace: Vec<String>) -> ExecutionTrap {
-        ExecutionTrap { trap, backtrace }
-    }
-
-    /// The trap.
-    pub fn trap(&self) -> &Trap {
-        &self.trap
+    /// `backtrace` has a line for each frame.
+    pub(crate) fn new(
+        cause: TrapCause,
+        frames: Vec<Frame>,
+        omitted: usize,
+        backtrace: Vec<String>,
+    ) -> ExecutionTrap {
+        ExecutionTrap { cause, frames, omitted, backtrace }
     }
 
     /// The trap code, if the program itself trapped.
-    pub fn code(&self) -> Option<cupola_ir::TrapCode> {
-        self.trap.trap_code()
+    pub fn code(&self) -> Option<TrapCode> {
+        match self.cause {
+            TrapCause::Code(code) => Some(code),
+            TrapCause::Host(_) => None,
+        }
     }
 
     /// The host function's error, if that ended the program.
     pub fn host_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
-        match &self.trap.kind {
-            TrapKind::Host(error) => Some(&**error),
-            _ => None,
+        match &self.cause {
+            TrapCause::Host(error) => Some(&**error),
+            TrapCause::Code(_) => None,
         }
     }
 
@@ -102,12 +130,12 @@ impl ExecutionTrap {
 
 impl fmt::Display for ExecutionTrap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.trap)?;
+        write!(f, "{}", self.cause)?;
         for line in &self.backtrace {
             write!(f, "\n  at {line}")?;
         }
-        if self.trap.omitted > 0 {
-            write!(f, "\n  ... and {} more", self.trap.omitted)?;
+        if self.omitted > 0 {
+            write!(f, "\n  ... and {} more", self.omitted)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::instance::Caller;
 use crate::value::{Value, ValueList};
 use cupola_ir::{Effects, Signature, Type};
-use cupola_opt::Specializer;
+use cupola_opt::speculate::Specializer;
 use cupola_runtime::SiteFeedback;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -92,7 +92,13 @@ impl Imports {
 
     /// Provides a closure of any signature, known only at run time. It must return values of the
     /// signature's result types; anything else ends the program with an error.
-    pub fn func_dynamic<F>(&mut self, module: &str, name: &str, sig: Signature, f: F) -> &mut Imports
+    pub fn func_dynamic<F>(
+        &mut self,
+        module: &str,
+        name: &str,
+        sig: Signature,
+        f: F,
+    ) -> &mut Imports
     where
         F: Fn(&mut Caller<'_>, &[Value]) -> Result<Vec<Value>, HostError> + Send + Sync + 'static,
     {
@@ -147,7 +153,7 @@ pub trait DialectOp: Send + Sync {
     fn call(&self, call: &mut DialectCall<'_>) -> Result<(), HostError>;
 
     /// How optimizing tiers turn it into core instructions, given feedback.
-    fn specializer(&self) -> Option<Arc<dyn Specializer>> {
+    fn specializer(&self) -> Option<&dyn Specializer> {
         None
     }
 }

@@ -1,1 +1,37 @@
-//! placeholder
+//! Cupola, a tiered JIT compilation engine.
+//!
+//! A front end hands over a [`Module`] in register form ([`cupola_ir`]). An [`Instance`] of it
+//! starts in the interpreter at once; functions that get hot climb, in the background, through the
+//! tiers whose code generators were added to the engine's [`Config`], moving while they run
+//! (on-stack replacement) and stepping back when a guess turns out wrong (deoptimization).
+//! [`Module::report`] and the [`events`] say what ran in which tier, and why.
+
+mod code;
+mod compile;
+mod engine;
+mod error;
+pub mod events;
+mod host;
+mod instance;
+mod manage;
+mod memory;
+mod module;
+pub mod policy;
+mod queue;
+mod report;
+mod services;
+pub mod stats;
+pub mod stress;
+pub mod tuning;
+mod value;
+
+pub use cupola_ir as ir;
+pub use cupola_opt::speculate::{SpecializeCx, Specializer};
+pub use cupola_opt::{OptOptions, Profile};
+pub use cupola_runtime::{CodeGenerator, CodegenOptions, Frame, Tier};
+pub use engine::{Config, Engine, Mode};
+pub use error::{Error, ExecutionTrap, TrapCause};
+pub use host::{DialectCall, DialectOp, Dialects, HostError, HostResult, Imports};
+pub use instance::{Caller, Instance, InterruptHandle, TypedFunc};
+pub use module::Module;
+pub use value::{Value, ValueList};

@@ -1,0 +1,473 @@
+//! Moving functions between tiers: reacting to counters and deoptimizations, queueing, installing
+//! and giving up code.
+//!
+//! Invariants:
+//! - A function's cell leads to its best installed version for calls (`native`, `entry`), or to
+//!   nothing (`native` null, `entry` its stub); `relink` is the one place that writes it.
+//! - What the policy's state says is installed is what `Versions` holds; both change under the
+//!   function's lock.
+//! - Code is linked and inserted into the code table before it is published, and unlinked before
+//!   it is retired.
+
+use crate::code::CodeVersion;
+use crate::events::EventKind;
+use crate::module::{FuncData, ModuleInner};
+use crate::policy::{Decision, EntryPoint, EvictionCandidate, FuncState, PolicyEvent, Request};
+use crate::queue::{Job, Unit};
+use cupola_ir::{DeoptReason, FrameState, FuncId, Inst, LoopId, Op};
+use cupola_runtime::{CompileError, Tier};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// About how much code an instruction takes, with inlining.
+const BYTES_PER_INST: usize = 32;
+
+type ByTier = [Option<Arc<CodeVersion>>; 4];
+
+/// The installed code of a function, by entry point and tier.
+#[derive(Default)]
+pub(crate) struct Versions {
+    entries: FxHashMap<EntryPoint, ByTier>,
+}
+
+impl Versions {
+    fn best(&self, entry: EntryPoint) -> Option<&Arc<CodeVersion>> {
+        self.entries.get(&entry)?.iter().rev().flatten().next()
+    }
+
+    pub fn get(&self, entry: EntryPoint, tier: Tier) -> Option<&Arc<CodeVersion>> {
+        self.entries.get(&entry)?[tier as usize].as_ref()
+    }
+
+    fn set(&mut self, entry: EntryPoint, version: Arc<CodeVersion>) -> Option<Arc<CodeVersion>> {
+        let by_tier = self.entries.entry(entry).or_default();
+        by_tier[version.tier as usize].replace(version)
+    }
+
+    fn take(&mut self, entry: EntryPoint, tier: Tier) -> Option<Arc<CodeVersion>> {
+        self.entries.get_mut(&entry)?[tier as usize].take()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (EntryPoint, &Arc<CodeVersion>)> {
+        self.entries.iter().flat_map(|(&entry, by_tier)| {
+            by_tier.iter().flatten().map(move |version| (entry, version))
+        })
+    }
+}
+
+/// Everything about one function that its lock protects.
+pub(crate) struct Manage {
+    pub policy: FuncState,
+    pub versions: Versions,
+    /// Guards, branches and dialect instructions that optimized code must not speculate on again.
+    pub failed_guards: FxHashSet<Inst>,
+}
+
+impl Manage {
+    pub fn new(loops: usize, now_ns: u64) -> Manage {
+        Manage {
+            policy: FuncState::new(loops, now_ns),
+            versions: Versions::default(),
+            failed_guards: FxHashSet::default(),
+        }
+    }
+
+    pub fn all_versions(&self) -> Vec<Arc<CodeVersion>> {
+        self.versions.iter().map(|(_, version)| version.clone()).collect()
+    }
+
+    pub fn take_versions(&mut self) -> Vec<Arc<CodeVersion>> {
+        std::mem::take(&mut self.versions.entries).into_values().flatten().flatten().collect()
+    }
+}
+
+/// How many events a counter has seen since it was last loaded, which it is again with `next`.
+fn reload(
+    total: &AtomicU64,
+    reload: &AtomicI32,
+    budget: &AtomicI32,
+    next: impl FnOnce(u64) -> i32,
+) -> u64 {
+    let left = i64::from(budget.load(Ordering::Relaxed));
+    let count = (i64::from(reload.load(Ordering::Relaxed)) - left).max(0) as u64;
+    total.store(total.load(Ordering::Relaxed) + count, Ordering::Relaxed);
+    let next = next(count);
+    reload.store(next, Ordering::Relaxed);
+    budget.store(next, Ordering::Relaxed);
+    count
+}
+
+pub(crate) fn entry_point(osr: Option<LoopId>) -> EntryPoint {
+    osr.map_or(EntryPoint::Call, EntryPoint::Loop)
+}
+
+fn osr_loop(entry: EntryPoint) -> Option<LoopId> {
+    match entry {
+        EntryPoint::Call => None,
+        EntryPoint::Loop(id) => Some(id),
+    }
+}
+
+impl ModuleInner {
+    /// The call counter of a function ran out.
+    pub fn on_calls(self: &Arc<Self>, func: FuncId, data: &FuncData) {
+        let header = data.feedback.header();
+        let env = self.engine.environment();
+        let mut decision = Decision::default();
+        reload(&header.calls, &header.call_reload, &header.call_budget, |count| {
+            let mut manage = data.manage.lock();
+            let event = PolicyEvent::Calls { count };
+            decision = self.engine.policy.on_event(&mut manage.policy, &event, &env);
+            decision.next_budget
+        });
+        self.carry_out(func, data, &decision);
+    }
+
+    /// The counter of a loop ran out in code of tier `running`. Gives better code to go on in.
+    pub fn on_back_edges(
+        self: &Arc<Self>,
+        func: FuncId,
+        data: &FuncData,
+        loop_id: LoopId,
+        running: Tier,
+    ) -> Option<Arc<CodeVersion>> {
+        let counters = data.feedback.loop_feedback(loop_id);
+        let env = self.engine.environment();
+        let calls = data.feedback.calls();
+        let mut decision = Decision::default();
+        reload(&counters.count, &counters.reload, &counters.budget, |count| {
+            let mut manage = data.manage.lock();
+            let event = PolicyEvent::BackEdges { loop_id, count, running, calls };
+            decision = self.engine.policy.on_event(&mut manage.policy, &event, &env);
+            self.engine.stress.modes().loop_budget(decision.next_budget)
+        });
+        self.carry_out(func, data, &decision);
+        let best = {
+            let manage = data.manage.lock();
+            manage.versions.best(EntryPoint::Loop(loop_id)).filter(|v| v.tier > running).cloned()?
+        };
+        data.stats.osr_entered(best.tier);
+        self.emit(func, || EventKind::OsrEntered { tier: best.tier, loop_id });
+        Some(best)
+    }
+
+    fn carry_out(self: &Arc<Self>, func: FuncId, data: &FuncData, decision: &Decision) {
+        for request in &decision.compile {
+            self.request(func, data, request);
+        }
+    }
+
+    /// Queues a compilation, or does it at once in the stress mode that wants that.
+    fn request(self: &Arc<Self>, func: FuncId, data: &FuncData, request: &Request) {
+        let &Request { entry, tier, priority } = request;
+        let unit = Unit { func, tier, osr: osr_loop(entry) };
+        if self.engine.stress.modes().sync {
+            // A failure is in the statistics; the function stays where it is.
+            let _ = self.compile_now(unit);
+            return;
+        }
+        data.manage.lock().policy.queued(entry, tier);
+        let job = Job {
+            module: Arc::downgrade(self),
+            unit,
+            priority: u64::from(priority),
+            queued_at: Instant::now(),
+        };
+        if self.engine.queue.push(job).is_err() {
+            data.manage.lock().policy.cancelled(entry, tier);
+        } else {
+            self.emit(func, || EventKind::CompileQueued { tier, entry, priority });
+        }
+    }
+
+    /// A worker takes a job.
+    pub fn run_job(self: &Arc<Self>, job: &Job) {
+        let unit = job.unit;
+        let entry = entry_point(unit.osr);
+        let Some(data) = self.existing(unit.func) else { return };
+        {
+            let mut manage = data.manage.lock();
+            let request = Request { entry, tier: unit.tier, priority: 0 };
+            let env = self.engine.environment();
+            if !self.engine.policy.still_wanted(&manage.policy, &request, &env) {
+                manage.policy.cancelled(entry, unit.tier);
+                drop(manage);
+                data.stats.cancelled();
+                self.emit(unit.func, || EventKind::CompileCancelled { tier: unit.tier, entry });
+                return;
+            }
+        }
+        let waited = job.queued_at.elapsed();
+        data.stats.dequeued(unit.tier, waited.as_nanos() as u64);
+        // A failure is in the statistics; the function stays where it is.
+        let _ = self.compile_after(unit, waited);
+    }
+
+    /// Compiles and installs a unit on this thread, at once; gives the installed version.
+    pub fn compile_now(self: &Arc<Self>, unit: Unit) -> Result<Arc<CodeVersion>, CompileError> {
+        self.compile_after(unit, Duration::ZERO)
+    }
+
+    fn compile_after(
+        self: &Arc<Self>,
+        unit: Unit,
+        waited: Duration,
+    ) -> Result<Arc<CodeVersion>, CompileError> {
+        let Unit { func, tier, osr } = unit;
+        let entry = entry_point(osr);
+        let data = self.data(func).map_err(CompileError::Codegen)?;
+        data.manage.lock().policy.started(entry, tier);
+        let waited_micros = waited.as_micros() as u64;
+        self.emit(func, || EventKind::CompileStarted { tier, entry, waited_micros });
+        let started = Instant::now();
+        let mut outcome = self.compile(unit, data);
+        if matches!(outcome, Err(CompileError::NoRoom)) && self.make_room(func, data, entry) {
+            outcome = self.compile(unit, data);
+        }
+        let nanos = started.elapsed().as_nanos() as u64;
+        data.stats.compiled(tier, nanos);
+        match outcome {
+            Ok(version) => {
+                self.emit(func, || EventKind::CompileFinished {
+                    tier,
+                    entry,
+                    micros: nanos / 1000,
+                    bytes: version.len() as u64,
+                    generator: version.generator.to_owned(),
+                });
+                self.install(func, data, entry, &version);
+                Ok(version)
+            }
+            Err(error) => {
+                data.manage.lock().policy.failed(entry, tier, &error);
+                data.stats.compile_failed(tier, &error.to_string());
+                if let CompileError::Panic(message) = &error {
+                    self.engine.warn_once(format!(
+                        "compilation of %{} for {tier} panicked: {message}; it stays where it was",
+                        self.ir.func_name(func)
+                    ));
+                }
+                self.emit(func, || EventKind::CompileFailed {
+                    tier,
+                    entry,
+                    reason: error.to_string(),
+                });
+                Err(error)
+            }
+        }
+    }
+
+    fn install(
+        &self,
+        func: FuncId,
+        data: &FuncData,
+        entry: EntryPoint,
+        version: &Arc<CodeVersion>,
+    ) {
+        let tier = version.tier;
+        data.stats.installed(tier, version.generator, version.len() as u64);
+        let (before, replaced) = {
+            let mut manage = data.manage.lock();
+            let before = manage.policy.call.installed;
+            let replaced = manage.versions.set(entry, version.clone());
+            let best = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
+            manage.policy.cancelled(entry, tier);
+            manage.policy.installed(entry, best);
+            self.relink(func, &manage);
+            (before, replaced)
+        };
+        self.emit(func, || EventKind::Installed {
+            tier,
+            entry,
+            generator: version.generator.to_owned(),
+        });
+        if entry == EntryPoint::Call && tier > before {
+            self.emit(func, || EventKind::Promoted { from: before, to: tier });
+        }
+        if let Some(replaced) = replaced {
+            data.stats.replaced(tier, replaced.len() as u64);
+            self.engine.code.retire(replaced);
+        }
+    }
+
+    /// Makes the function's cell lead to its best version for calls.
+    fn relink(&self, func: FuncId, manage: &Manage) {
+        if self.engine.stress.modes().draws_tiers() {
+            // Every call goes through the stub, which draws a tier.
+            return;
+        }
+        let cell = self.cell(func);
+        let native = manage.versions.best(EntryPoint::Call).map_or(ptr::null(), |v| v.start());
+        let stub = self.stub(func).unwrap_or(ptr::null());
+        let entry = if native.is_null() { stub } else { native };
+        cell.entry.store(entry.cast_mut(), Ordering::Release);
+        cell.native.store(native.cast_mut(), Ordering::Release);
+    }
+
+    /// Unlinks a version, if it is still installed, and retires it; gives whether it was.
+    fn discard(
+        &self,
+        func: FuncId,
+        data: &FuncData,
+        entry: EntryPoint,
+        version: &Arc<CodeVersion>,
+        note: impl FnOnce(&mut FuncState, EntryPoint, Tier),
+    ) -> bool {
+        {
+            let mut manage = data.manage.lock();
+            let installed = manage.versions.get(entry, version.tier);
+            if !installed.is_some_and(|v| v.id == version.id) {
+                return false;
+            }
+            manage.versions.take(entry, version.tier);
+            let fallback = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
+            note(&mut manage.policy, entry, fallback);
+            self.relink(func, &manage);
+        }
+        self.engine.code.retire(version.clone());
+        true
+    }
+
+    /// The entry point that a version was compiled for.
+    fn version_entry(&self, data: &FuncData, version: &CodeVersion) -> EntryPoint {
+        match version.kind {
+            cupola_ir::EntryKind::Call => EntryPoint::Call,
+            cupola_ir::EntryKind::Osr { header, .. } => entry_point(data.headers.loop_of(header)),
+        }
+    }
+
+    /// Code left for the interpreter at one of its exits.
+    pub fn on_deopt(self: &Arc<Self>, version: &Arc<CodeVersion>, state: &FrameState) {
+        let func = version.func;
+        let reason = state.reason;
+        let Some(data) = self.existing(func) else { return };
+        let entry = self.version_entry(data, version);
+        let mut count = version.deopt_count.load(Ordering::Relaxed);
+        if reason != DeoptReason::Forced {
+            count = version.deopt_count.fetch_add(1, Ordering::Relaxed) + 1;
+            self.remember_failure(state);
+        }
+        let env = self.engine.environment();
+        let decision = {
+            let mut manage = data.manage.lock();
+            let installed =
+                manage.versions.get(entry, version.tier).is_some_and(|v| v.id == version.id);
+            let event = PolicyEvent::Deopt {
+                entry,
+                tier: version.tier,
+                reason,
+                version_deopts: count,
+                installed,
+            };
+            self.engine.policy.on_event(&mut manage.policy, &event, &env)
+        };
+        let frame = state.frames.last();
+        let at = frame.map_or(func, |frame| frame.func);
+        let resume = frame
+            .and_then(|frame| Some(self.existing(frame.func)?.body.insts.get(frame.resume)?.loc));
+        let (tier, loc) = (version.tier, resume.unwrap_or_default());
+        data.stats.deoptimized(tier, reason, at, loc);
+        self.emit(func, || EventKind::Deoptimized { tier, reason, at, loc });
+        data.feedback.cap_loop_budgets(decision.next_budget);
+        if decision.discard && self.discard(func, data, entry, version, FuncState::discarded) {
+            data.stats.invalidated(tier, version.len() as u64);
+            self.emit(func, || EventKind::Invalidated {
+                tier: version.tier,
+                entry,
+                reason: format!("{} deoptimizations, the last for {}", count, reason.name()),
+            });
+        }
+        if let Some(pin) = decision.pin {
+            data.stats.pinned(&pin);
+            self.emit(func, || EventKind::Pinned { max_tier: pin.max_tier, reason: pin.reason });
+        }
+    }
+
+    /// Remembers which guard failed, so that the next version does not speculate on it: the
+    /// branch whose unlikely target the frame state resumes at, or the dialect instruction itself.
+    fn remember_failure(&self, state: &FrameState) {
+        let Some(frame) = state.frames.last() else { return };
+        let Some(data) = self.existing(frame.func) else { return };
+        let body = &data.body;
+        let mut failed = Vec::new();
+        if state.reason == DeoptReason::Specialization {
+            failed.push(frame.resume);
+        } else {
+            for block in body.blocks.values() {
+                let Some(&last) = block.insts.last() else { continue };
+                let branch = &body.insts[last];
+                let resumes = |target| Self::resume_point(body, target) == Some(frame.resume);
+                if matches!(branch.op, Op::Guard | Op::BrIf) && branch.successors().any(resumes) {
+                    failed.push(last);
+                }
+            }
+        }
+        data.manage.lock().failed_guards.extend(failed);
+    }
+
+    /// Gives up all code of a function that is above T0, by request.
+    pub fn deoptimize(&self, func: FuncId) {
+        let Some(data) = self.existing(func) else { return };
+        let versions: Vec<(EntryPoint, Arc<CodeVersion>)> =
+            data.manage.lock().versions.iter().map(|(e, v)| (e, v.clone())).collect();
+        for (entry, version) in versions {
+            if self.discard(func, data, entry, &version, FuncState::discarded) {
+                let tier = version.tier;
+                data.stats.invalidated(tier, version.len() as u64);
+                self.emit(func, || EventKind::Invalidated {
+                    tier,
+                    entry,
+                    reason: "requested".to_owned(),
+                });
+            }
+        }
+    }
+
+    /// Evicts code that is worth less than what is to be compiled; gives whether some was.
+    fn make_room(&self, func: FuncId, data: &FuncData, entry: EntryPoint) -> bool {
+        let engine = &self.engine;
+        let now = engine.now_ns();
+        let decay = &engine.config.tuning.decay;
+        let heat = data.manage.lock().policy.heat_at(entry, now, decay);
+        let mut owners = Vec::new();
+        let mut candidates = Vec::new();
+        for module in engine.live_modules() {
+            for (other, other_data) in module.all_existing() {
+                let manage = other_data.manage.lock();
+                for (other_entry, version) in manage.versions.iter() {
+                    let best = manage.versions.best(other_entry).map(|v| v.id);
+                    candidates.push(EvictionCandidate {
+                        bytes: version.len() as u64,
+                        heat: manage.policy.heat_at(other_entry, now, decay),
+                        superseded: best != Some(version.id),
+                    });
+                    owners.push((module.clone(), other, other_entry, version.clone()));
+                }
+            }
+        }
+        // The size of the code is not known before it is linked; this much is usual.
+        let wanted = (data.body.live_insts() * BYTES_PER_INST) as u64;
+        let Some(victims) = engine.policy.evict(&candidates, wanted, heat) else { return false };
+        let mut evicted = false;
+        for victim in victims {
+            let (module, other, other_entry, version) = &owners[victim];
+            let Some(other_data) = module.existing(*other) else { continue };
+            if (module.id, *other, *other_entry) == (self.id, func, entry) {
+                continue;
+            }
+            if module.discard(*other, other_data, *other_entry, version, FuncState::evicted) {
+                evicted = true;
+                other_data.stats.evicted(version.tier, version.len() as u64);
+                module.emit(*other, || EventKind::Evicted {
+                    tier: version.tier,
+                    entry: *other_entry,
+                    bytes: version.len() as u64,
+                });
+            }
+        }
+        evicted
+    }
+}

@@ -1,0 +1,247 @@
+//! What T0 and generated code ask of the engine, for one instance.
+
+use crate::engine::Mode;
+use crate::events::EventKind;
+use crate::host::{DialectCall, HostFunc};
+use crate::instance::{Caller, InstanceInner};
+use crate::module::FuncData;
+use crate::queue::Unit;
+use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode};
+use cupola_runtime::abi::NativeSig;
+use cupola_runtime::{
+    Frame, Services, SiteFeedback, Tier, Trap, TrapKind, VmContext, VmMemory, arch, walk_native,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+/// Runs code of the host; its errors and panics become traps, since nothing may unwind through T0
+/// or generated code.
+fn guarded<E: Into<crate::host::HostError>>(
+    work: impl FnOnce() -> Result<(), E>,
+) -> Result<(), Box<Trap>> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(host_trap(error.into())),
+        Err(payload) => Err(Trap::new(TrapKind::Panic(payload))),
+    }
+}
+
+/// A host function that called back into the program and lets the trap it got travel on is the
+/// same trap for the program's caller.
+fn host_trap(error: crate::host::HostError) -> Box<Trap> {
+    if let Some(crate::Error::Trap(inner)) = error.downcast_ref::<crate::Error>()
+        && let Some(code) = inner.code()
+    {
+        return Trap::code(code);
+    }
+    Trap::new(TrapKind::Host(error))
+}
+
+impl InstanceInner {
+    /// Calls a function wherever the mode or what is installed says.
+    pub(crate) fn dispatch_call(&self, func: FuncId, slots: &mut [u64]) -> Result<(), Box<Trap>> {
+        if let Some(host) = &self.hosts[func.as_u32() as usize] {
+            return self.call_host(host, slots);
+        }
+        let engine = &self.module.engine;
+        let tier = match (engine.stress.call_tier(engine.existing), engine.config.mode) {
+            (Some(drawn), _) => drawn,
+            (None, Mode::Only(tier)) => tier,
+            (None, Mode::Auto) => {
+                let native = self.module.cell(func).native.load(Ordering::Acquire);
+                if native.is_null() {
+                    return self.interpret(func, slots);
+                }
+                return self.call_native(func, native, slots);
+            }
+        };
+        if tier == Tier::T0 {
+            return self.interpret(func, slots);
+        }
+        let data = self.module.data_or_trap(func)?;
+        let installed = {
+            let manage = data.manage.lock();
+            manage.versions.get(crate::policy::EntryPoint::Call, tier).cloned()
+        };
+        let compiled = match installed {
+            Some(version) => Ok(version),
+            None => self.module.compile_now(Unit { func, tier, osr: None }),
+        };
+        match (compiled, engine.config.mode) {
+            (Ok(version), _) => self.call_native(func, version.start(), slots),
+            (Err(error), Mode::Only(tier)) => {
+                let func = self.module.ir.func_name(func);
+                let error = crate::Error::Compile { func, tier, error };
+                Err(Trap::new(TrapKind::Host(Box::new(error))))
+            }
+            // In the stress mode of random tiers, T0 stands in for a failed (or forced to fail)
+            // compilation, as it does in automatic mode.
+            (Err(_), Mode::Auto) => self.interpret(func, slots),
+        }
+    }
+
+    fn interpret(&self, func: FuncId, slots: &mut [u64]) -> Result<(), Box<Trap>> {
+        self.module.data_or_trap(func)?;
+        // SAFETY: the context is this instance's, the thread is the one that runs it, and `slots`
+        // is long enough for arguments and results.
+        unsafe { cupola_interp::call(self.ctx(), func, slots) }
+    }
+
+    fn call_native(
+        &self,
+        func: FuncId,
+        code: *const u8,
+        slots: &mut [u64],
+    ) -> Result<(), Box<Trap>> {
+        let sig = self.module.func_native_sig(func);
+        // SAFETY: the code is installed for this function; it cannot be freed before this thread
+        // has been at a slow path, where it is seen on the stack.
+        unsafe { arch::invoke_slots(self.ctx(), code, sig, slots) }
+    }
+
+    fn call_host(&self, host: &HostFunc, slots: &mut [u64]) -> Result<(), Box<Trap>> {
+        guarded(|| (host.body)(&mut Caller { inner: self }, slots))
+    }
+
+    /// To be done at each slow path: notices an interruption, and lets code be reclaimed.
+    fn safepoint(&self) -> Result<(), Box<Trap>> {
+        let limits = self.limits.get();
+        // SAFETY: the field is an atomic.
+        if unsafe { (*limits).interrupt.load(Ordering::Relaxed) } != 0 {
+            return Err(Trap::code(TrapCode::Interrupted));
+        }
+        let code = &self.module.engine.code;
+        if code.wants_acknowledgement(&self.execution) {
+            // SAFETY: this thread runs the instance, and is in a helper or in T0.
+            code.acknowledge(&self.execution, |visit| unsafe { walk_native(limits, visit) });
+        }
+        Ok(())
+    }
+
+    /// The stress mode that moves to another tier at every back edge: code of the tier that was
+    /// drawn; null to stay.
+    fn hop(
+        &self,
+        func: FuncId,
+        data: &FuncData,
+        loop_id: LoopId,
+        (running, tier): (Tier, Tier),
+    ) -> *const u8 {
+        // An activation nests its OSR entries on the native stack, so each may only climb.
+        if tier <= running {
+            return ptr::null();
+        }
+        let entry = crate::policy::EntryPoint::Loop(loop_id);
+        let installed = data.manage.lock().versions.get(entry, tier).cloned();
+        let version = installed
+            .or_else(|| self.module.compile_now(Unit { func, tier, osr: Some(loop_id) }).ok());
+        let Some(version) = version else { return ptr::null() };
+        data.stats.osr_entered(tier);
+        self.module.emit(func, || EventKind::OsrEntered { tier, loop_id });
+        version.start()
+    }
+}
+
+impl Services for InstanceInner {
+    unsafe fn prepare_t0(&self, _ctx: *mut VmContext, func: FuncId) -> Result<(), Box<Trap>> {
+        self.module.data_or_trap(func).map(|_| ())
+    }
+
+    unsafe fn call(
+        &self,
+        _ctx: *mut VmContext,
+        func: FuncId,
+        slots: &mut [u64],
+    ) -> Result<(), Box<Trap>> {
+        self.dispatch_call(func, slots)
+    }
+
+    unsafe fn call_hot(&self, _ctx: *mut VmContext, func: FuncId) -> Result<(), Box<Trap>> {
+        self.safepoint()?;
+        let data = self.module.data_or_trap(func)?;
+        self.module.on_calls(func, data);
+        Ok(())
+    }
+
+    unsafe fn loop_hot(
+        &self,
+        _ctx: *mut VmContext,
+        func: FuncId,
+        loop_id: LoopId,
+        running: Tier,
+    ) -> Result<*const u8, Box<Trap>> {
+        self.safepoint()?;
+        let data = self.module.data_or_trap(func)?;
+        let better = self.module.on_back_edges(func, data, loop_id, running);
+        let engine = &self.module.engine;
+        if let Some(tier) = engine.stress.hop_tier(engine.existing) {
+            return Ok(self.hop(func, data, loop_id, (running, tier)));
+        }
+        Ok(better.map_or(ptr::null(), |version| version.start()))
+    }
+
+    unsafe fn deopt(
+        &self,
+        ctx: *mut VmContext,
+        code_id: u64,
+        exit: u32,
+        values: *mut u64,
+    ) -> Result<(), Box<Trap>> {
+        let version = self.module.engine.code.get(code_id);
+        let version = version.expect("code that runs is in the code table");
+        let state = &version.deopts[exit as usize];
+        // SAFETY: only this thread touches the field.
+        unsafe {
+            let budget = &raw mut (*self.limits.get()).deopt_budget;
+            *budget = self.module.engine.stress.modes().deopt_budget();
+        }
+        self.module.on_deopt(&version, state);
+        self.safepoint()?;
+        // SAFETY: the exit passed the frame state's values, with room for the results.
+        unsafe { cupola_interp::resume(ctx, state, values) }
+    }
+
+    unsafe fn memory_grow(&self, ctx: *mut VmContext, memory: MemId, pages: u32) -> i32 {
+        let mut memories = self.memories.borrow_mut();
+        let linear = &mut memories[memory.as_u32() as usize];
+        let old = linear.grow(u64::from(pages));
+        // SAFETY: the layout's offset of an existing memory of this instance.
+        unsafe {
+            let vm = ctx.byte_add(self.module.layout.memory(memory) as usize).cast::<VmMemory>();
+            vm.write(linear.vm_memory());
+        }
+        // The greatest size, 65536 pages, fits.
+        old.map_or(-1, |old| old as i32)
+    }
+
+    unsafe fn dialect(
+        &self,
+        _ctx: *mut VmContext,
+        func: FuncId,
+        op: DialectOpId,
+        site: SiteId,
+        slots: *mut u64,
+    ) -> Result<(), Box<Trap>> {
+        let data = self.module.data_or_trap(func)?;
+        let decl = &self.module.ir.dialect_ops[op];
+        let len = decl.params.len().max(decl.results.len());
+        let site: &SiteFeedback = data.feedback.site(site);
+        // SAFETY: the caller made room for operands and results.
+        let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };
+        let op = self.module.dialect_op(op);
+        guarded(|| op.call(&mut DialectCall { site, slots }))
+    }
+
+    fn native_sig(&self, func: FuncId) -> &NativeSig {
+        self.module.func_native_sig(func)
+    }
+
+    fn trap_at(&self, pc: usize) -> Option<TrapCode> {
+        self.module.engine.code.trap_at(pc)
+    }
+
+    fn frames_at(&self, pc: usize, exact: bool, frames: &mut Vec<Frame>) {
+        self.module.engine.code.frames_at(pc, exact, frames);
+    }
+}
