@@ -209,6 +209,20 @@ impl Feedback {
         self.at(self.layout.site_offset(id))
     }
 
+    /// Lowers the budgets of loops that have more than `budget` left, without touching what they
+    /// have counted.
+    pub fn cap_loop_budgets(&self, budget: i32) {
+        for id in 0..self.layout.loops {
+            let counters = self.loop_feedback(LoopId::from_u32(id));
+            let left = counters.budget.load(Ordering::Relaxed);
+            if left > budget {
+                let reload = counters.reload.load(Ordering::Relaxed);
+                counters.reload.store(reload - (left - budget), Ordering::Relaxed);
+                counters.budget.store(budget, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// How often a block ran in T0 and T1, where that is counted.
     pub fn block_count(&self, block: Block) -> Option<u64> {
         let offset = self.layout.block_offset(block)?;
