@@ -1,0 +1,95 @@
+//! Whole processes: wall time from spawn to exit, and the greatest resident set.
+
+use std::io::Read;
+use std::mem::MaybeUninit;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// A command whose runs are timed.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Name in tables.
+    pub name: String,
+    /// The executable.
+    pub path: PathBuf,
+    /// Arguments before `n`.
+    pub args: Vec<String>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Nanoseconds from before the spawn until the exit was seen.
+    pub ns: f64,
+    /// Greatest resident set in KiB. The kernel counts what the process shared with its parent
+    /// between fork and exec, so it is never less than what this process itself had resident.
+    pub max_rss_kib: i64,
+    /// What it printed, without the end of line.
+    pub stdout: String,
+}
+
+impl Program {
+    /// Runs the command with some more arguments. Its standard error is this process's.
+    pub fn run(&self, more: &[String]) -> Result<Run, String> {
+        let mut command = Command::new(&self.path);
+        command.args(&self.args).args(more);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", self.path.display());
+
+        let start = Instant::now();
+        let mut child = command.spawn().map_err(|e| failed(&e))?;
+        let mut stdout = String::new();
+        let pipe = child.stdout.as_mut().expect("stdout is piped");
+        pipe.read_to_string(&mut stdout).map_err(|e| failed(&e))?;
+        let (status, max_rss_kib) = wait(child.id()).map_err(|e| failed(&e))?;
+        let ns = start.elapsed().as_nanos() as f64;
+
+        if status != 0 {
+            return Err(failed(&format!("ended with wait status {status:#x}")));
+        }
+        Ok(Run { ns, max_rss_kib, stdout: stdout.trim_end().to_owned() })
+    }
+}
+
+/// Waits for a child; gives its wait status and its greatest resident set in KiB.
+fn wait(pid: u32) -> std::io::Result<(i32, i64)> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: both pointers are to live variables of the right type.
+        let waited = unsafe { libc::wait4(pid as i32, &mut status, 0, usage.as_mut_ptr()) };
+        if waited == pid as i32 {
+            // SAFETY: zeroed, which is valid for a struct of integers, and then filled by `wait4`.
+            let usage = unsafe { usage.assume_init() };
+            return Ok((status, usage.ru_maxrss));
+        }
+        let error = std::io::Error::last_os_error();
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Result<Run, String> {
+        let args = vec!["-c".to_owned(), script.to_owned()];
+        Program { name: "sh".into(), path: "/bin/sh".into(), args }.run(&[])
+    }
+
+    #[test]
+    fn output_time_and_memory() {
+        let run = sh("sleep 0.02; echo 42").unwrap();
+        assert_eq!(run.stdout, "42");
+        assert!(run.ns >= 2e7 && run.max_rss_kib > 100, "{run:?}");
+    }
+
+    #[test]
+    fn failures_are_errors() {
+        let error = sh("exit 3").unwrap_err();
+        assert!(error.contains("0x300"), "{error}");
+    }
+}
