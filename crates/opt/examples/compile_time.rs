@@ -1,6 +1,10 @@
-//! How long the optimizer takes on recursive fib: `cargo run --release --example compile_time`.
+//! How long the optimizer takes on recursive fib, and per instruction on functions of growing size:
+//! `cargo run --release --example compile_time`;
+//! `-- --print` shows the result.
 
-use cupola_ir::{Bodies, FuncId, Function};
+use cupola_ir::{
+    Bodies, FuncDecl, FuncId, FuncKind, Function, FunctionBuilder, Module, Op, Signature, Type,
+};
 use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, optimize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +41,66 @@ impl OptEnv for Env {
     }
 }
 
+/// A function of `n` loops one after the other, each with a diamond in it.
+fn chain(module: &Module, n: usize) -> Function {
+    let mut b = FunctionBuilder::new(module, Signature::new([Type::I32], [Type::I32]));
+    let (x, i) = (b.i32(1), b.i32(0));
+    for k in 0..n {
+        let [head, left, right, join, next] = [(); 5].map(|()| b.block());
+        b.assign(i, b.param(0));
+        b.br(head);
+        b.switch_to(head);
+        let c = b.ins(Op::I32LtS, &[x, i]);
+        b.br_if(c, left, right);
+        b.switch_to(left);
+        let step = b.i32(k as i32);
+        b.ins_to(x, Op::I32Add, &[x, step]);
+        b.br(join);
+        b.switch_to(right);
+        b.ins_to(x, Op::I32Xor, &[x, i]);
+        b.br(join);
+        b.switch_to(join);
+        let one = b.i32(1);
+        b.ins_to(i, Op::I32Sub, &[i, one]);
+        b.br_if(i, head, next);
+        b.switch_to(next);
+    }
+    b.return_(&[x]);
+    b.finish()
+}
+
 fn main() {
+    fib();
+    let mut module = Module::default();
+    let sig = module.intern_sig(Signature::new([Type::I32], [Type::I32]));
+    module.funcs.push(FuncDecl { name: None, sig, kind: FuncKind::Defined });
+    for n in [10, 100, 1000, 10_000] {
+        let body = chain(&module, n);
+        let env = Env(Arc::new(body.clone()));
+        let request = OptRequest {
+            module: &module,
+            func: FuncId::from_u32(0),
+            body: &body,
+            osr_header: None,
+            env: &env,
+            options: OptOptions { timings: true, verify: false, ..OptOptions::default() },
+        };
+        let start = Instant::now();
+        let optimized = optimize(&request, None).expect("without verification");
+        let time = start.elapsed();
+        let slowest = optimized.timings.iter().max_by_key(|timing| timing.time);
+        let slowest = slowest.expect("passes ran");
+        let insts = body.live_insts();
+        println!(
+            "{n} loops, {insts} instructions: {time:?}, {} ns an instruction; {} {:?}",
+            time.as_nanos() as usize / insts,
+            slowest.pass,
+            slowest.time
+        );
+    }
+}
+
+fn fib() {
     const RUNS: u32 = 2000;
     let parsed = cupola_ir::parse("fib", FIB).expect("the program is right");
     let func = FuncId::from_u32(0);
@@ -71,5 +134,8 @@ fn main() {
     println!("fib: {insts} instructions, {inlined} calls inlined, least {best:?} of {RUNS} runs");
     for ((_, pass), time) in by_pass {
         println!("  {pass:14} {time:?}");
+    }
+    if std::env::args().any(|arg| arg == "--print") {
+        println!("{}", cupola_ir::print_function(&parsed.module, func, &optimized.func));
     }
 }

@@ -34,7 +34,7 @@ fn reference(program: &Program, args: &[u64]) -> Outcome {
 
 #[test]
 fn same_results_in_ssa_form() {
-    for seed in 0..1500 {
+    for seed in common::seeds(1500) {
         let program = Program::random(seed);
         let body = program.bodies[0].as_deref().unwrap();
         let (func, _) = construct(body, &ConstructOptions::plain(Program::main()));
@@ -50,7 +50,7 @@ fn same_results_in_ssa_form() {
 #[test]
 fn same_results_through_deoptimization() {
     let mut deopts = 0;
-    for seed in 0..1500 {
+    for seed in common::seeds(1500) {
         let program = Program::random(seed);
         let body = program.bodies[0].as_deref().unwrap();
         let mut random = Random::new(seed);
@@ -83,7 +83,7 @@ fn same_results_through_deoptimization() {
 #[test]
 fn same_results_from_loop_headers() {
     let mut entries = 0;
-    for seed in 0..700 {
+    for seed in common::seeds(700) {
         let program = Program::random(seed);
         let body = program.bodies[0].as_deref().unwrap();
         for &header in LoopHeaders::compute(body, &Cfg::compute(body)).headers() {

@@ -28,7 +28,7 @@ fn check(program: &Program, func: &Function, what: &str) {
 
 #[test]
 fn every_pass_alone() {
-    for seed in 0..600 {
+    for seed in common::seeds(600) {
         let program = Program::random(seed);
         let body = program.bodies[0].as_deref().unwrap();
         let (original, _) = construct(body, &ConstructOptions::plain(Program::main()));
@@ -48,7 +48,7 @@ fn every_pass_alone() {
 
 #[test]
 fn random_sequences_of_passes() {
-    for seed in 0..600 {
+    for seed in common::seeds(600) {
         let program = Program::random(seed);
         let body = program.bodies[0].as_deref().unwrap();
         let mut random = Random::new(seed);
@@ -98,7 +98,7 @@ fn request<'a>(program: &'a Program, env: &'a Env<'_>) -> OptRequest<'a> {
 fn whole_pipeline() {
     let mut deopts = 0;
     let mut inlined = 0;
-    for seed in 0..600 {
+    for seed in common::seeds(600) {
         let program = Program::random(seed);
         let env = Env { program: &program, seed };
         let optimized = optimize(&request(&program, &env), None)
@@ -118,7 +118,7 @@ fn whole_pipeline() {
 #[test]
 fn whole_pipeline_from_loop_headers() {
     let mut entries = 0;
-    for seed in 0..300 {
+    for seed in common::seeds(300) {
         let program = Program::random(seed);
         let env = Env { program: &program, seed };
         let body = program.bodies[0].as_deref().unwrap();

@@ -88,6 +88,8 @@ struct Generator<'a> {
     blocks: Vec<Block>,
     steps: Reg,
     calls: bool,
+    /// Pure operations emitted so far.
+    computed: Vec<(Op, Vec<Reg>)>,
 }
 
 impl<'a> Generator<'a> {
@@ -100,7 +102,7 @@ impl<'a> Generator<'a> {
     ) -> Function {
         let mut b = FunctionBuilder::new(module, module.sigs[sig].clone());
         let mut variables = vec![b.param(0), b.param(1)];
-        let steps = b.i32(30);
+        let steps = b.i32(60);
         for ty in Type::ALL {
             for _ in 0..1 + random.below(3) {
                 let bits = constant(random, ty);
@@ -109,7 +111,16 @@ impl<'a> Generator<'a> {
         }
         let blocks: Vec<Block> = (0..blocks).map(|_| b.block()).collect();
         let readable = variables.clone();
-        let mut generator = Generator { b, random, readable, variables, blocks, steps, calls };
+        let mut generator = Generator {
+            b,
+            random,
+            readable,
+            variables,
+            blocks,
+            steps,
+            calls,
+            computed: Vec::new(),
+        };
         let first = generator.blocks[0];
         generator.b.br(first);
         for i in 0..generator.blocks.len() {
@@ -121,11 +132,19 @@ impl<'a> Generator<'a> {
     fn block(&mut self, index: usize) {
         self.b.switch_to(self.blocks[index]);
         self.readable = self.variables.clone();
-        for _ in 0..self.random.below(6) {
+        for _ in 0..self.random.below(12) {
             self.statement();
         }
         let (a, b) = (self.target(index), self.target(index));
-        let cond = self.operand(Type::I32);
+        let mut cond = self.operand(Type::I32);
+        if self.random.chance(50) {
+            let other = self.operand(Type::I32);
+            let compares = |op: &Op| {
+                op.is_compare() && op.pure_signature().is_some_and(|(p, _)| p == [Type::I32; 2])
+            };
+            let ops: Vec<Op> = Op::ALL.iter().copied().filter(compares).collect();
+            cond = self.b.ins(self.random.pick(&ops), &[cond, other]);
+        }
         match self.random.below(20) {
             0 => self.b.trap(TrapCode::Unreachable),
             1 | 2 => {
@@ -206,28 +225,26 @@ impl<'a> Generator<'a> {
 
     fn statement(&mut self) {
         let memory = MemId::from_u32(0);
-        match self.random.below(24) {
+        match self.random.below(28) {
             0 => {
                 let ty = self.random.pick(&Type::ALL);
                 let (c, a, b) = (self.operand(Type::I32), self.operand(ty), self.operand(ty));
                 let value = self.b.select(c, a, b);
                 self.keep(value);
             }
-            1 | 2 => {
-                let loads: Vec<Op> = accesses(cupola_ir::Format::Load);
-                let op = self.random.pick(&loads);
+            1 | 2 | 24 | 25 => {
+                let op = self.access(cupola_ir::Format::Load);
                 let (address, offset) = self.address();
                 let value = self.b.load(op, memory, address, offset);
                 self.keep(value);
             }
-            3 | 4 => {
-                let stores: Vec<Op> = accesses(cupola_ir::Format::Store);
-                let op = self.random.pick(&stores);
+            3 | 4 | 26 => {
+                let op = self.access(cupola_ir::Format::Store);
                 let (address, offset) = self.address();
                 let value = self.operand(op.access().expect("a store").0);
                 self.b.store(op, memory, address, value, offset);
             }
-            5 => {
+            5 | 27 => {
                 let global = GlobalId::from_u32(self.random.below(2) as u32);
                 let value = self.b.global_get(global);
                 self.keep(value);
@@ -263,6 +280,18 @@ impl<'a> Generator<'a> {
                 };
                 self.keep(value);
             }
+            14 => {
+                // Two variables change places, which makes cycles of copies at loop headers.
+                let a = self.random.pick(&self.variables);
+                let ty = self.b.type_of(a);
+                let same: Vec<Reg> =
+                    self.variables.iter().copied().filter(|&v| self.b.type_of(v) == ty).collect();
+                let b = self.random.pick(&same);
+                let saved = self.b.reg(ty);
+                self.b.assign(saved, a);
+                self.b.assign(a, b);
+                self.b.assign(b, saved);
+            }
             13 if self.random.chance(40) => {
                 let (a, b) = (self.operand(Type::I32), self.operand(Type::I32));
                 let cond = self.b.ins(Op::I32Eq, &[a, b]);
@@ -273,33 +302,76 @@ impl<'a> Generator<'a> {
     }
 
     fn pure(&mut self) {
-        let ops: Vec<Op> =
-            Op::ALL.iter().copied().filter(|op| op.pure_signature().is_some()).collect();
+        // A repetition of what was computed before, for value numbering.
+        if !self.computed.is_empty() && self.random.chance(15) {
+            let index = self.random.below(self.computed.len());
+            let (op, args) = self.computed[index].clone();
+            if args.iter().all(|arg| self.readable.contains(arg)) {
+                let value = self.b.ins(op, &args);
+                return self.keep(value);
+            }
+        }
+        let pure = |op: &Op| op.pure_signature().is_some();
+        let integers = |op: &Op| {
+            op.pure_signature()
+                .is_some_and(|(params, _)| params.len() == 2 && !params[0].is_float())
+        };
+        let ops: Vec<Op> = if self.random.chance(65) {
+            Op::ALL.iter().copied().filter(integers).collect()
+        } else {
+            Op::ALL.iter().copied().filter(pure).collect()
+        };
         let op = self.random.pick(&ops);
         // Operations that trap are rarer than the table makes them.
-        if op.effects().contains(Effects::TRAPS) && self.random.chance(60) {
+        if op.effects().contains(Effects::TRAPS) && self.random.chance(40) {
             return self.pure();
         }
         let (params, _) = op.pure_signature().expect("filtered for that");
-        let args: Vec<Reg> = params.iter().map(|&ty| self.operand(ty)).collect();
+        let mut args: Vec<Reg> = params.iter().map(|&ty| self.operand(ty)).collect();
+        self.computed.push((op, args.clone()));
+        if args.len() == 2 && self.random.chance(40) {
+            let bits = constant(self.random, params[1]);
+            args[1] = self.b.constant(params[1], bits);
+        }
         let value = self.b.ins(op, &args);
         self.keep(value);
+        // Chains of operations with constants and negations, for the folder.
+        let ty = self.b.type_of(value);
+        if self.random.chance(30) {
+            let again = if ty == Type::I32 && self.random.chance(40) {
+                self.b.ins(Op::I32Eqz, &[value])
+            } else if op.pure_signature().is_some_and(|(params, _)| params == [ty, ty]) {
+                let bits = constant(self.random, ty);
+                let c = self.b.constant(ty, bits);
+                self.b.ins(op, &[value, c])
+            } else {
+                return;
+            };
+            self.keep(again);
+        }
+    }
+
+    /// A load or a store, often one of the few that are used most.
+    fn access(&mut self, format: cupola_ir::Format) -> Op {
+        let common = self.random.chance(70);
+        let usable = |op: &Op| {
+            let i64s = op.access() == Some((Type::I64, 8)) || op.access() == Some((Type::I32, 4));
+            op.format() == format && !op.is_raw() && (i64s || !common)
+        };
+        let ops: Vec<Op> = Op::ALL.iter().copied().filter(usable).collect();
+        self.random.pick(&ops)
     }
 
     /// An address that is nearly always in bounds, often the same as another.
     fn address(&mut self) -> (Reg, u64) {
         let offset = self.random.pick(&[0, 0, 4, 8, 65532]);
-        if self.random.chance(40) {
-            return (self.b.i32(self.random.pick(&[0, 4, 8, 16])), offset % 16);
+        if self.random.chance(60) {
+            return (self.b.i32(self.random.pick(&[0, 4, 8])), 0);
         }
         let address = self.operand(Type::I32);
         let mask = self.b.i32(self.random.pick(&[12, 12, 0xfff]));
         (self.b.ins(Op::I32And, &[address, mask]), offset)
     }
-}
-
-fn accesses(format: cupola_ir::Format) -> Vec<Op> {
-    Op::ALL.iter().copied().filter(|op| op.format() == format && !op.is_raw()).collect()
 }
 
 fn constant(random: &mut Random, ty: Type) -> u64 {

@@ -8,6 +8,15 @@ pub mod shape;
 use cupola_ir::{Bodies, FuncId, Function, Module, ParsedModule};
 use std::sync::Arc;
 
+/// The seeds of a test that has `count` of them; `CUPOLA_SEEDS=1000..9000` in the environment sets
+/// others for a long run.
+pub fn seeds(count: u64) -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("CUPOLA_SEEDS") else { return 0..count };
+    let (start, end) = text.split_once("..").expect("CUPOLA_SEEDS is START..END");
+    let number = |text: &str| text.parse().expect("CUPOLA_SEEDS has numbers");
+    number(start)..number(end)
+}
+
 /// Parses a module that must be right.
 pub fn parse(name: &str, text: &str) -> ParsedModule {
     cupola_ir::parse(name, text).unwrap_or_else(|errors| panic!("{name}: {errors:?}\n{text}"))

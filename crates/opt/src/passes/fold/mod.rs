@@ -2,7 +2,7 @@
 //!
 //! One walk over the instructions. An instruction whose operands are constants is evaluated by its
 //! opcode's evaluation function. Others are matched against identities and cheaper forms
-//! ([`algebra`], [`compare`]); constants go to the right of commutative integer operations, so that
+//! (`algebra`, `compare`, `control`); constants go to the right of commutative integer operations, so that
 //! later passes see one form. Conditions of branches, selects and guards lose negations and
 //! comparisons with zero, and branches on constants become jumps. Floating point is left as it is
 //! but for divisions by powers of two. Dead operands are left to dead code elimination, equal
@@ -168,10 +168,10 @@ impl Fold<'_> {
                 _ => Simplified::Keep,
             };
         }
-        match args.as_slice() {
-            &[a, b] if op.is_compare() => self.compare(inst, op, a, b),
-            &[a] => self.unary(inst, op, a),
-            &[a, b] => self.float_binary(inst, op, a, b),
+        match *args.as_slice() {
+            [a, b] if op.is_compare() => self.compare(inst, op, a, b),
+            [a] => self.unary(inst, op, a),
+            [a, b] => self.float_binary(inst, op, a, b),
             _ => Simplified::Keep,
         }
     }
