@@ -22,6 +22,8 @@ use std::sync::{Arc, Weak};
 pub(crate) struct CodeVersion {
     /// Its number; never used again.
     pub id: u64,
+    /// The number of its module.
+    pub module: u32,
     /// The function.
     pub func: FuncId,
     /// The tier.
@@ -56,12 +58,14 @@ pub(crate) struct CodeTables {
 impl CodeVersion {
     pub(crate) fn new(
         id: u64,
-        (func, tier, generator, kind): (FuncId, Tier, &'static str, EntryKind),
+        (module, func): (u32, FuncId),
+        (tier, generator, kind): (Tier, &'static str, EntryKind),
         tables: CodeTables,
         block: CodeBlock,
     ) -> CodeVersion {
         CodeVersion {
             id,
+            module,
             func,
             tier,
             generator,
@@ -204,10 +208,10 @@ impl CodeTable {
     }
 
     /// Gives up a version that nothing leads to any more; its memory is freed once no thread can
-    /// be in it.
-    pub fn retire(&self, version: Arc<CodeVersion>) {
+    /// be in it. Gives the versions that were freed now.
+    pub fn retire(&self, version: Arc<CodeVersion>) -> Vec<Arc<CodeVersion>> {
         if version.retired.swap(true, Ordering::AcqRel) {
-            return;
+            return Vec::new();
         }
         fence(Ordering::SeqCst);
         {
@@ -216,7 +220,7 @@ impl CodeTable {
             retired.push(Retired { epoch, version });
             self.retired_len.store(retired.len() as u64, Ordering::Release);
         }
-        self.reclaim();
+        self.reclaim()
     }
 
     /// Whether an execution should look at its stack ([`CodeTable::acknowledge`]).
@@ -225,9 +229,13 @@ impl CodeTable {
             && execution.acknowledged.load(Ordering::Relaxed) < self.epoch.load(Ordering::Acquire)
     }
 
-    /// An execution, at a slow path, has walked its stack: `pcs` are all return addresses in
-    /// generated code. Frees what can be freed then.
-    pub fn acknowledge(&self, execution: &Execution, pcs: impl FnOnce(&mut dyn FnMut(usize))) {
+    /// An execution, at a slow path, walks its stack: `pcs` visits all return addresses in
+    /// generated code. Frees what can be freed then, and gives it.
+    pub fn acknowledge(
+        &self,
+        execution: &Execution,
+        pcs: impl FnOnce(&mut dyn FnMut(usize)),
+    ) -> Vec<Arc<CodeVersion>> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let mut holding = Vec::new();
         pcs(&mut |pc| {
@@ -240,13 +248,14 @@ impl CodeTable {
         });
         *execution.holding.lock() = holding;
         execution.acknowledged.store(epoch, Ordering::Release);
-        self.reclaim();
+        self.reclaim()
     }
 
-    /// Frees retired code that no thread can be in.
-    pub fn reclaim(&self) {
+    /// Frees retired code that no thread can be in; gives it, its memory being freed with the last
+    /// reference.
+    pub fn reclaim(&self) -> Vec<Arc<CodeVersion>> {
         if self.retired_len.load(Ordering::Acquire) == 0 {
-            return;
+            return Vec::new();
         }
         let executions: Vec<Arc<Execution>> =
             self.executions.lock().iter().filter_map(Weak::upgrade).collect();
@@ -269,6 +278,7 @@ impl CodeTable {
             self.by_id.write().remove(&version.id);
             self.reclaimed_bytes.fetch_add(version.len() as u64, Ordering::Relaxed);
         }
+        free
     }
 
     /// Bytes of code that were given back so far.

@@ -171,8 +171,13 @@ impl ModuleInner {
             format!("cupola:{} [{tier}{osr}]", self.ir.func_name(func))
         });
         let tables = CodeTables { traps, positions, inlined, deopts };
-        let version =
-            Arc::new(CodeVersion::new(id, (func, tier, generator, entry_kind), tables, block));
+        let version = Arc::new(CodeVersion::new(
+            id,
+            (self.id, func),
+            (tier, generator, entry_kind),
+            tables,
+            block,
+        ));
         self.engine.code.insert(version.clone());
         Ok(version)
     }

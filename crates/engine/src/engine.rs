@@ -1,6 +1,6 @@
 //! The engine: what all modules share, and how it is configured.
 
-use crate::code::CodeTable;
+use crate::code::{CodeTable, CodeVersion};
 use crate::error::Error;
 use crate::events::{Event, EventKind, EventStream};
 use crate::module::{Module, ModuleInner};
@@ -368,6 +368,28 @@ impl EngineInner {
         let mut modules = self.modules.lock();
         modules.retain(|module| module.strong_count() > 0);
         modules.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Gives up a version of code that nothing leads to any more.
+    pub fn retire(&self, version: Arc<CodeVersion>) {
+        self.note_reclaimed(self.code.retire(version));
+    }
+
+    /// Frees code that was given up and that no thread can be in.
+    pub fn reclaim(&self) {
+        self.note_reclaimed(self.code.reclaim());
+    }
+
+    /// Reports code whose memory is free again.
+    pub fn note_reclaimed(&self, versions: Vec<Arc<CodeVersion>>) {
+        for version in versions {
+            self.events.emit(|| Event {
+                time_ns: self.now_ns(),
+                module: version.module,
+                func: version.func,
+                kind: EventKind::Reclaimed { tier: version.tier, bytes: version.len() as u64 },
+            });
+        }
     }
 
     /// Prints a warning, once for each text.

@@ -2,6 +2,7 @@
 
 use crate::code::Execution;
 use crate::error::{Error, ExecutionTrap, TrapCause};
+use crate::events::EventKind;
 use crate::host::{HostFunc, Imports, describe};
 use crate::memory::LinearMemory;
 use crate::module::{Module, ModuleInner};
@@ -120,7 +121,7 @@ impl InstanceInner {
         self.depth.set(self.depth.get() - 1);
         if outermost {
             self.execution.stop();
-            self.module.engine.code.reclaim();
+            self.module.engine.reclaim();
         }
         result.map_err(|trap| self.finish_trap(trap))
     }
@@ -152,6 +153,13 @@ impl InstanceInner {
             TrapKind::Panic(payload) => std::panic::resume_unwind(payload),
         };
         let module = &self.module.ir;
+        if let Some(frame) = frames.first() {
+            self.module.emit(frame.func, || EventKind::Trapped {
+                tier: frame.tier,
+                reason: cause.to_string(),
+                loc: frame.loc,
+            });
+        }
         let backtrace = frames
             .iter()
             .map(|frame| {

@@ -289,7 +289,7 @@ impl ModuleInner {
         }
         if let Some(replaced) = replaced {
             data.stats.replaced(tier, replaced.len() as u64);
-            self.engine.code.retire(replaced);
+            self.engine.retire(replaced);
         }
     }
 
@@ -327,7 +327,7 @@ impl ModuleInner {
             note(&mut manage.policy, entry, fallback);
             self.relink(func, &manage);
         }
-        self.engine.code.retire(version.clone());
+        self.engine.retire(version.clone());
         true
     }
 

@@ -276,7 +276,7 @@ impl Drop for ModuleInner {
         // No instance exists any more, so that nothing leads to this module's code.
         for (_, data) in self.all_existing() {
             for version in data.manage.lock().take_versions() {
-                self.engine.code.retire(version);
+                self.engine.retire(version);
             }
         }
     }

@@ -114,7 +114,8 @@ impl InstanceInner {
         let code = &self.module.engine.code;
         if code.wants_acknowledgement(&self.execution) {
             // SAFETY: this thread runs the instance, and is in a helper or in T0.
-            code.acknowledge(&self.execution, |visit| unsafe { walk_native(limits, visit) });
+            let walk = |visit: &mut dyn FnMut(usize)| unsafe { walk_native(limits, visit) };
+            self.module.engine.note_reclaimed(code.acknowledge(&self.execution, walk));
         }
         Ok(())
     }
