@@ -30,7 +30,7 @@ pub(crate) enum Flow {
 }
 
 /// Words of an instruction that its handler's address takes.
-pub(crate) const HANDLER_WORDS: usize = 1;
+pub(crate) const HANDLER_WORDS: usize = 2;
 
 /// A place in encoded code.
 #[derive(Copy, Clone, Debug)]
@@ -224,19 +224,10 @@ pub(crate) fn next(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     Flow::Next
 }
 
-/// The word that stands for a handler: its distance from a fixed place in the same program.
-pub(crate) fn handler_word(handler: Handler) -> u32 {
-    (handler as usize).wrapping_sub(&raw const ANCHOR as usize) as u32
-}
-
-static ANCHOR: u64 = 0;
-
 #[inline(always)]
 fn handler(ip: Ip) -> Handler {
-    let distance = ip.word(0) as i32 as isize;
-    let address = (&raw const ANCHOR as usize).wrapping_add_signed(distance);
-    // SAFETY: every instruction starts with the word of a handler.
-    unsafe { std::mem::transmute::<usize, Handler>(address) }
+    // SAFETY: every instruction starts with the address of a handler.
+    unsafe { std::mem::transmute::<usize, Handler>(ip.double(0) as usize) }
 }
 
 /// Runs from `ip` until the outermost activation returns or something traps.

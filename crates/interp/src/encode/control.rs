@@ -4,6 +4,7 @@ use super::simple::{self, Operands};
 use super::{Encoder, Label, Stub};
 use crate::handlers::{BRANCH_IF, BranchForms, branch, call, plain};
 use cupola_ir::{Block, Format, Imm, Inst, SrcLoc};
+use smallvec::smallvec;
 
 impl Encoder<'_> {
     pub(super) fn terminator(&mut self, block: Block, inst: Inst) {
@@ -12,7 +13,7 @@ impl Encoder<'_> {
         match data.op.format() {
             Format::Br => self.go_on(block, data.targets[0].block, data.loc),
             Format::BrIf => {
-                let operands = simple::condition(self, inst);
+                let operands = Operands { slots: smallvec![self.read(data.args[0])], imm: None };
                 self.starts[inst.as_u32() as usize] = self.words.len() as u32;
                 self.branch(block, inst, &BRANCH_IF, &operands);
             }
@@ -80,7 +81,7 @@ impl Encoder<'_> {
         self.handler(forms[usize::from(holds)][usize::from(counted)]);
         self.write_operands(operands);
         if counted {
-            self.counted_target(start, target);
+            self.counted_target(start, target, target);
         } else {
             let label = self.edge(block, target, data.loc);
             self.label(start, label);
@@ -91,7 +92,7 @@ impl Encoder<'_> {
     /// Goes on in a block: by nothing if its code comes next.
     fn go_on(&mut self, block: Block, to: Block, loc: SrcLoc) {
         if self.cfg.is_back_edge(block, to) {
-            self.back_edge(to, loc);
+            self.back_edge(block, to, loc);
         } else if Some(to) != self.next_block {
             let start = self.words.len();
             self.handler(branch::br);
@@ -99,21 +100,72 @@ impl Encoder<'_> {
         }
     }
 
-    fn back_edge(&mut self, to: Block, loc: SrcLoc) {
+    fn back_edge(&mut self, from: Block, to: Block, loc: SrcLoc) {
         if self.fuel {
             self.place(loc);
             self.handler(plain::fuel);
         }
+        if !self.repeat_header(from, to, loc) {
+            self.br_back(to, to, loc);
+        }
+    }
+
+    fn br_back(&mut self, to: Block, header: Block, loc: SrcLoc) {
         let start = self.words.len();
         self.place(loc);
         self.handler(branch::br_back);
-        self.counted_target(start, to);
+        self.counted_target(start, to, header);
     }
 
-    /// The words of an edge to a loop header: distance, counters, number.
-    fn counted_target(&mut self, start: usize, to: Block) {
+    /// Goes on where a loop header that only compares and branches does, instead of going on at the
+    /// header; false if it does more than that.
+    ///
+    /// Either way counts as an edge to the header. Code for an entry at the header that is gone on
+    /// in then compares again, which is all that the header does.
+    fn repeat_header(&mut self, from: Block, header: Block, loc: SrcLoc) -> bool {
+        let body = self.body;
+        let Some((before, &[compare, inst])) = body.blocks[header].insts.split_last_chunk() else {
+            return false;
+        };
+        // Constants that are put off, and are known without the header.
+        let put_off = |&inst: &Inst| {
+            let data = &body.insts[inst];
+            data.op.format() == Format::Const
+                && self.facts.constant(data.results[0]).is_some()
+                && !self.facts.is_stored(self.cfg, data.results[0])
+        };
+        let [then, otherwise] = match body.insts[inst].targets.as_slice() {
+            [then, otherwise] => [then.block, otherwise.block],
+            _ => return false,
+        };
+        if !before.iter().all(put_off)
+            || !self.fuses_branch(header, before.len())
+            || [then, otherwise].iter().any(|&to| self.cfg.is_back_edge(header, to))
+            || self.feedback.layout().block_offset(header).is_some()
+        {
+            return false;
+        }
+        let operands = self.operands(compare);
+        let op = self.data(compare).op;
+        let Some(forms) = simple::branch_forms(op, operands.imm.is_some()) else { return false };
+        // The target within the loop stands between the header and the end of the loop; if both
+        // do, it is more often the one further on.
+        let place = |to| self.cfg.rpo_index(to).filter(|&i| Some(i) <= self.cfg.rpo_index(from));
+        let holds = place(then) > place(otherwise);
+        let (target, other) = if holds { (then, otherwise) } else { (otherwise, then) };
+        let start = self.words.len();
+        self.place(loc);
+        self.handler(forms[usize::from(holds)][1]);
+        self.write_operands(&operands);
+        self.counted_target(start, target, header);
+        self.br_back(other, header, loc);
+        true
+    }
+
+    /// The words of an edge that counts for a loop: distance, counters, number.
+    fn counted_target(&mut self, start: usize, to: Block, header: Block) {
         // A block that a back edge leads to is a loop header.
-        let Some(id) = self.loops.loop_of(to) else { return };
+        let Some(id) = self.loops.loop_of(header) else { return };
         self.label(start, Label::Block(to));
         let counters = self.feedback.layout().loop_offset(id) as usize;
         self.address(self.feedback.as_ptr() as usize + counters);
@@ -125,7 +177,7 @@ impl Encoder<'_> {
         if !self.cfg.is_back_edge(from, to) {
             return Label::Block(to);
         }
-        self.stubs.push(Stub::BackEdge { to, loc });
+        self.stubs.push(Stub::BackEdge { from, to, loc });
         Label::Stub(self.stubs.len() - 1)
     }
 
@@ -137,7 +189,7 @@ impl Encoder<'_> {
             self.era += 1;
             self.stub_starts.push(self.words.len());
             match stub {
-                Stub::BackEdge { to, loc } => self.back_edge(to, loc),
+                Stub::BackEdge { from, to, loc } => self.back_edge(from, to, loc),
                 Stub::Copy { inst, behind } => {
                     let data = self.data(inst);
                     let [src, dest] = [data.args[0], data.results[0]].map(|reg| self.slot(reg));

@@ -1,14 +1,14 @@
 //! Writing words, and what is known about constants on the way.
 
 use super::{Constant, Encoder, Fixup, Label, facts};
-use crate::dispatch::{Handler, handler_word};
+use crate::dispatch::Handler;
 use crate::handlers::plain;
 use cupola_ir::{Reg, SrcLoc};
 
 impl Encoder<'_> {
     /// Starts an instruction.
     pub(super) fn handler(&mut self, handler: Handler) {
-        self.word(handler_word(handler));
+        self.address(handler as usize);
     }
 
     pub(super) fn address(&mut self, address: usize) {

@@ -2,7 +2,7 @@
 //! instructions, instead of by data flow.
 
 use cupola_ir::analysis::{Cfg, LoopHeaders};
-use cupola_ir::{Block, Function, Imm, Op, Reg};
+use cupola_ir::{Block, Function, Imm, Reg};
 
 /// Facts about registers.
 pub(super) struct Facts {
@@ -118,9 +118,4 @@ impl LocalUses {
     pub fn once(&self, i: usize) -> bool {
         self.of_inst[i] == 1
     }
-}
-
-/// Whether a branch on a register alone ends a block here.
-pub(super) fn is_branch_on(op: Op) -> bool {
-    op.format() == cupola_ir::Format::BrIf
 }

@@ -13,6 +13,9 @@
 //! - a `copy` into the instruction before it, whose result goes to the copy's register at once, if
 //!   nothing else reads it. Front ends for variables in registers emit many of those.
 //!
+//! A loop header that only compares and branches is repeated at the end of the loop, so that an
+//! iteration takes one branch.
+//!
 //! Execution can be resumed at every instruction, also at the second of a fused pair: it gets an
 //! encoding of its own behind the function's code ([`Stub`]).
 
@@ -104,7 +107,7 @@ struct Fixup {
 #[derive(Copy, Clone)]
 enum Stub {
     /// Counts an edge to a loop header, for branches that have no form that does it.
-    BackEdge { to: Block, loc: SrcLoc },
+    BackEdge { from: Block, to: Block, loc: SrcLoc },
     /// A `copy` that is fused with the instruction before it, to be resumed at.
     Copy { inst: Inst, behind: usize },
     /// A branch that is fused with the comparison before it, to be resumed at.
@@ -233,16 +236,16 @@ impl Encoder<'_> {
         fuses.then_some(next)
     }
 
-    /// Whether a block's instruction `i` is a comparison that only the branch behind it reads.
+    /// Whether a block's instruction `i` is a comparison that only the branch behind it reads: what
+    /// ends a block is the last that can read it there.
     fn fuses_branch(&self, block: Block, i: usize) -> bool {
         let insts = &self.body.blocks[block].insts;
         let data = &self.body.insts[insts[i]];
         let Some(&next) = insts.get(i + 1) else { return false };
         let next = &self.body.insts[next];
         data.op.is_compare()
-            && facts::is_branch_on(next.op)
+            && next.op.format() == Format::BrIf
             && next.args[0] == data.results[0]
-            && self.uses.once(i)
             && !self.facts.crosses_blocks(data.results[0])
     }
 

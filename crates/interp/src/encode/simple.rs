@@ -1,6 +1,6 @@
 //! Instructions within a block.
 
-use super::{Encoder, facts};
+use super::Encoder;
 use crate::handlers::{self, call, plain, services};
 use cupola_ir::{Effects, Format, Imm, Inst, MemArg, Op, Reg, SigId, Type};
 use cupola_runtime::FuncCell;
@@ -253,11 +253,4 @@ impl Encoder<'_> {
 /// Whether the operation may be fused with a branch on its result.
 pub(super) fn branch_forms(op: Op, imm: bool) -> Option<&'static handlers::BranchForms> {
     handlers::pure_op(op)?.branch.as_ref().map(|forms| &forms[usize::from(imm)])
-}
-
-/// The register that a branch reads.
-pub(super) fn condition(encoder: &mut Encoder<'_>, inst: Inst) -> Operands {
-    let cond = encoder.data(inst).args[0];
-    debug_assert!(facts::is_branch_on(encoder.data(inst).op));
-    Operands { slots: smallvec::smallvec![encoder.read(cond)], imm: None }
 }
