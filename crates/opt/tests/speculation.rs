@@ -47,7 +47,7 @@ impl OptEnv for Env<'_> {
 /// A module whose functions 0 and 1 both call, 1 also itself.
 fn program(seed: u64) -> Program {
     let mut program = Program::random(seed);
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         program.bodies[1] = Program::random(seed + 1_000_000).bodies[0].clone();
     }
     program
@@ -123,7 +123,7 @@ fn run_loop_passes(func: &mut Function, module: &Module, seed: u64) {
     check_ssa(func);
     loops::licm::run(func, module);
     check_ssa(func);
-    if seed % 3 != 0 {
+    if !seed.is_multiple_of(3) {
         loops::memory::run(func, module);
         check_ssa(func);
         loops::licm::run(func, module);
@@ -138,7 +138,7 @@ fn inlined_functions_and_their_deoptimizations() {
         let program = program(seed);
         let env = Env {
             bodies: &program.bodies,
-            seed: (seed % 4 != 0).then_some(seed),
+            seed: (!seed.is_multiple_of(4)).then_some(seed),
             specializer: None,
         };
         let func = unit(&program, &env, generous(), None);

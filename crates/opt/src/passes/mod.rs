@@ -49,9 +49,10 @@ pub const LAYOUT: Pass = Pass { name: "layout", run: crate::layout::run };
 pub const PASSES: &[Pass] =
     &[FOLD, SCCP, GVN, DCE, SIMPLIFY_CFG, ROTATE, LOWER_MEMORY, LICM, LAYOUT];
 
-/// What T2 runs behind construction.
+/// What T2 runs behind construction. Loops are rotated first, so that tests in front of them whose
+/// outcome is known are folded; memory accesses are lowered before what merges and moves their parts.
 pub const T2: Pipeline =
-    &[FOLD, SCCP, SIMPLIFY_CFG, ROTATE, LOWER_MEMORY, GVN, LICM, FOLD, DCE, SIMPLIFY_CFG, LAYOUT];
+    &[ROTATE, FOLD, SCCP, SIMPLIFY_CFG, LOWER_MEMORY, GVN, LICM, FOLD, DCE, SIMPLIFY_CFG, LAYOUT];
 
 /// The pass with this name.
 pub fn find(name: &str) -> Option<&'static Pass> {
