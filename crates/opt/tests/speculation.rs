@@ -212,8 +212,7 @@ fn entries_at_inner_loops_keep_loops_apart() {
     assert!(peeled > 50, "only {peeled} entries at inner loops");
 }
 
-/// Guards on a bit of the first operand, then stores nothing and runs the operation itself is not
-/// possible from core instructions; so results come from the operation's own formula.
+/// Computes what the evaluator makes of `t.pure`, for first operands with bit 2 clear.
 struct Hash;
 
 impl Specializer for Hash {

@@ -4,7 +4,7 @@
 //! copied in front of the loop, where the copy decides whether to enter it; the header itself is
 //! then reached by back edges only and ends an iteration. What the header computes from values of
 //! outside the loop moves into the copy, once and for all; all its other values have two
-//! definitions afterwards, and [`Repair`] gives the blocks that both reach parameters for them.
+//! definitions afterwards, and `repair` gives the blocks that both reach parameters for them.
 //!
 //! All loops are rotated in one go over one graph: the copies are made first, then dominance is
 //! computed anew once. Loops that already end with their test, and those with a large header, stay.
