@@ -54,7 +54,13 @@ fn program(seed: u64) -> Program {
 }
 
 fn generous() -> InlineTuning {
-    InlineTuning { growth: 600, min_frequency: 0.0, max_callee: 400, ..InlineTuning::default() }
+    InlineTuning {
+        growth: 600,
+        min_frequency: 0.0,
+        max_callee: 400,
+        recursion_size: 400,
+        ..InlineTuning::default()
+    }
 }
 
 /// Constructs, specializes, inlines.

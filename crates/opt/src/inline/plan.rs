@@ -25,6 +25,8 @@ pub struct InlineTuning {
     pub max_growth: u32,
     /// Calls that run less often than this for each run of the function stay calls.
     pub min_frequency: f32,
+    /// Greater functions are not inlined into themselves: the call costs them little.
+    pub recursion_size: u32,
     /// How deep a function is inlined into itself.
     pub recursion_depth: u32,
     /// How many copies of a function that calls itself stand in the result, its own body counted
@@ -41,6 +43,7 @@ impl Default for InlineTuning {
             growth: 300,
             max_growth: 2000,
             min_frequency: 0.05,
+            recursion_size: 30,
             recursion_depth: 3,
             recursion_copies: 7,
         }
@@ -56,6 +59,7 @@ impl InlineTuning {
             growth: 0,
             max_growth: 0,
             min_frequency: 1.0,
+            recursion_size: 0,
             recursion_depth: 0,
             recursion_copies: 0,
         }
@@ -118,11 +122,8 @@ pub(super) fn plan(
     while let Some(candidate) = planner.queue.pop() {
         let call = planner.call(&candidate);
         let (inst, callee) = (call.inst, call.callee);
-        if !planner.may_recurse(candidate.node, callee) {
-            continue;
-        }
         let Some(template) = templates(callee) else { continue };
-        if planner.accept(&template, &candidate) {
+        if planner.may_recurse(candidate.node, &template) && planner.accept(&template, &candidate) {
             let child = planner.add(template, Some(candidate.node), candidate.frequency);
             planner.plan.nodes[candidate.node].children.insert(inst, child);
         }
@@ -162,7 +163,8 @@ impl Planner<'_> {
     }
 
     /// Whether `callee` may be inlined at `node` as far as bounds on recursion go.
-    fn may_recurse(&self, node: usize, callee: FuncId) -> bool {
+    fn may_recurse(&self, node: usize, callee: &Template) -> bool {
+        let (callee, size) = (callee.id, callee.size);
         let mut around = Some(node);
         let mut depth = 0;
         while let Some(at) = around {
@@ -170,7 +172,11 @@ impl Planner<'_> {
             around = self.plan.nodes[at].parent;
         }
         let copies = self.copies.get(&callee).copied().unwrap_or(0);
-        depth == 0 || depth <= self.tuning.recursion_depth && copies < self.tuning.recursion_copies
+        let tuning = self.tuning;
+        depth == 0
+            || size <= tuning.recursion_size
+                && depth <= tuning.recursion_depth
+                && copies < tuning.recursion_copies
     }
 
     fn accept(&mut self, callee: &Template, candidate: &Candidate) -> bool {
