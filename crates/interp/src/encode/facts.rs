@@ -23,9 +23,7 @@ impl Facts {
         let mut constants = vec![None; count];
         // The block that last assigned each register, and whether something had assigned it before.
         let mut assigned_in: Vec<Option<Block>> = vec![None; count];
-        for param in 0..body.sig.params.len() {
-            assigned_in[param] = Some(body.entry());
-        }
+        assigned_in[..body.sig.params.len()].fill(Some(body.entry()));
         for &block in cfg.rpo() {
             for &inst in &body.blocks[block].insts {
                 let data = &body.insts[inst];

@@ -207,8 +207,8 @@ fn count_loop(ip: Ip, fp: Fp, st: &mut State, loop_id: u32) -> LoopHot {
         slots[0] = fp.0 as u64;
         // SAFETY: the code is an entry at this loop's header, which takes the registers' slots.
         unsafe { invoke_slots(st.ctx, entry, &code.osr, slots)? };
-        for i in 0..code.sig.results.len() {
-            fp.caller().set(fp.return_to().word(i), slots[i]);
+        for (i, &slot) in slots[..code.sig.results.len()].iter().enumerate() {
+            fp.caller().set(fp.return_to().word(i), slot);
         }
         Ok(LoopHot::Returned)
     });
