@@ -233,7 +233,7 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn store_slot(&mut self, value: Value, address: Value, offset: i32) {
-        let slot = self.to_slot(value);
+        let slot = self.slot_of(value);
         self.b.ins().store(self.flags.buffer, slot, address, offset);
     }
 

@@ -164,7 +164,6 @@ impl Lower<'_, '_> {
         let offset = i64::from(VmLimits::INTERRUPT) - bias;
         let flags = self.flags.limits;
         let asked = self.b.ins().load(types::I32, flags, address, offset as i32);
-        let asked = self.b.ins().icmp_imm_s(IntCC::NotEqual, asked, 0);
         self.b.ins().trapnz(asked, cl_trap(TrapCode::Interrupted));
     }
 }

@@ -129,7 +129,7 @@ impl Lower<'_, '_> {
     }
 
     /// A value as a 64-bit slot: narrower ones have zeros above.
-    pub(super) fn to_slot(&mut self, value: Value) -> Value {
+    pub(super) fn slot_of(&mut self, value: Value) -> Value {
         match self.b.func.dfg.value_type(value) {
             ir::types::I32 => self.b.ins().uextend(ir::types::I64, value),
             ir::types::F32 => {

@@ -8,8 +8,8 @@ use cupola_ir::{Block, DialectOpId, FuncId, Function, LoopId, MemId, SiteId, Tra
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
     Artifact, CodeGenerator, CodegenOptions, CompileRequest, ContextLayout, Feedback,
-    FeedbackLayout, Frame, FuncCell, Helper, Services, Symbol, Tier, Trap, VmContext, VmFuncRef,
-    VmLimits, VmMemory, VmTable, arch, signals,
+    FeedbackLayout, Frame, FuncCell, Services, Symbol, Tier, Trap, VmContext, VmFuncRef, VmLimits,
+    VmMemory, VmTable, arch, signals,
 };
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -423,6 +423,3 @@ pub fn disassemble(artifact: &Artifact) -> String {
     }
     text
 }
-
-/// The number of the helper, so that an unused one is noticed here.
-pub const HELPERS: usize = Helper::ALL.len();
