@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// An error that a host function ends the program with.
+/// An error that a host function ends the program with. A [`TrapCode`](cupola_ir::TrapCode) as
+/// the error makes it the program's own trap.
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A host function: gets its arguments in `slots` and leaves its results there.
@@ -134,6 +135,20 @@ pub struct DialectCall<'a> {
     pub site: &'a SiteFeedback,
     /// The operands on entry; the results, from the first slot on, on return.
     pub slots: &'a mut [u64],
+    /// The instance that runs it.
+    pub caller: Caller<'a>,
+}
+
+impl DialectCall<'_> {
+    /// The operands as Rust values of the signature's types.
+    pub fn operands<P: ValueList>(&self) -> P {
+        P::read(self.slots)
+    }
+
+    /// Sets the results, Rust values of the signature's types.
+    pub fn set_results<R: ValueList>(&mut self, results: R) {
+        results.write(self.slots);
+    }
 }
 
 /// An operation of a language, as the engine runs it.

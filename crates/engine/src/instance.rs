@@ -6,12 +6,14 @@ use crate::events::EventKind;
 use crate::host::{HostFunc, Imports, describe};
 use crate::memory::LinearMemory;
 use crate::module::{Module, ModuleInner};
+use crate::table::Slots;
 use crate::value::{Value, ValueList};
 use cupola_interp::T0Stack;
 use cupola_ir::{FuncId, FuncKind, MemId, TrapCode};
 use cupola_runtime::{FuncCell, Trap, TrapKind, VmContext, VmFuncRef, VmLimits, VmMemory, VmTable};
 use smallvec::SmallVec;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -100,8 +102,10 @@ pub(crate) struct InstanceInner {
     depth: Cell<u32>,
     context: ContextMemory,
     _t0_stack: T0Stack,
-    _func_refs: Box<[VmFuncRef]>,
-    _tables: Vec<Box<[*const VmFuncRef]>>,
+    pub(crate) func_refs: Box<[VmFuncRef]>,
+    pub(crate) tables: RefCell<Vec<Slots>>,
+    /// What the front end keeps for the instance.
+    data: Box<dyn Any + Send>,
 }
 
 impl InstanceInner {
@@ -179,7 +183,7 @@ impl InstanceInner {
 /// An instance is used by one thread at a time; different instances of one module may run on
 /// different threads and share its code, counters and feedback.
 pub struct Instance {
-    inner: Box<InstanceInner>,
+    pub(crate) inner: Box<InstanceInner>,
 }
 
 // SAFETY: all that the raw pointers in an instance lead to is owned by it, or shared and
@@ -192,6 +196,19 @@ impl Instance {
     /// # Errors
     /// If an import is missing or has another signature, or a memory cannot be had.
     pub fn new(module: &Module, imports: &Imports) -> Result<Instance, Error> {
+        Instance::with_data(module, imports, Box::new(()))
+    }
+
+    /// As [`Instance::new`], with state of the front end's own, which its dialect operations get
+    /// by [`Caller::data`].
+    ///
+    /// # Errors
+    /// As [`Instance::new`].
+    pub fn with_data(
+        module: &Module,
+        imports: &Imports,
+        data: Box<dyn Any + Send>,
+    ) -> Result<Instance, Error> {
         let module = module.inner.clone();
         let ir = &module.ir;
         let hosts = ir
@@ -239,7 +256,7 @@ impl Instance {
                 })
                 .collect()
         };
-        let mut tables: Vec<Box<[*const VmFuncRef]>> = ir
+        let mut tables: Vec<Slots> = ir
             .tables
             .values()
             .map(|decl| {
@@ -294,8 +311,9 @@ impl Instance {
             depth: Cell::new(0),
             context,
             _t0_stack: t0_stack,
-            _func_refs: func_refs,
-            _tables: tables,
+            func_refs,
+            tables: RefCell::new(tables),
+            data,
             module,
         });
         // SAFETY: as above; the services object is the instance itself, which never moves and
@@ -337,6 +355,22 @@ impl Instance {
     /// If a host function that the program calls panics, with that panic.
     pub fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
         call_by_name(&self.inner, name, args)
+    }
+
+    /// Calls any function of the module, exported or not.
+    ///
+    /// # Errors
+    /// As [`Instance::call`].
+    ///
+    /// # Panics
+    /// As [`Instance::call`]; or if the module has no such function.
+    pub fn call_func(&mut self, func: FuncId, args: &[Value]) -> Result<Vec<Value>, Error> {
+        call_func(&self.inner, func, args)
+    }
+
+    /// What the front end keeps for the instance.
+    pub fn data(&self) -> &(dyn Any + Send) {
+        &*self.inner.data
     }
 
     /// Looks up an exported function once, to call it often and with Rust values.
@@ -412,15 +446,32 @@ impl Instance {
         let slot = unsafe { self.inner.ctx().byte_add(offset).cast::<u64>().read() };
         Some(Value::from_slot(decl.ty, slot))
     }
+
+    /// Sets a global, also one that the program cannot set; gives whether there is such a global
+    /// and the value is of its type. Compiled code may take globals that the program cannot set for
+    /// constants, so this is for setting an instance up.
+    pub fn set_global(&mut self, global: cupola_ir::GlobalId, value: Value) -> bool {
+        let module = &self.inner.module;
+        if module.ir.globals.get(global).is_none_or(|decl| decl.ty != value.ty()) {
+            return false;
+        }
+        let offset = module.layout.global(global) as usize;
+        // SAFETY: the layout's offset of an existing global; nothing runs meanwhile.
+        unsafe { self.inner.ctx().byte_add(offset).cast::<u64>().write(value.to_slot()) }
+        true
+    }
 }
 
 fn call_by_name(inner: &InstanceInner, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
-    let func = inner.module.export(name)?;
+    call_func(inner, inner.module.export(name)?, args)
+}
+
+fn call_func(inner: &InstanceInner, func: FuncId, args: &[Value]) -> Result<Vec<Value>, Error> {
     let sig = inner.module.ir.func_sig(func);
     if !args.iter().map(|v| v.ty()).eq(sig.params.iter().copied()) {
         let found: SmallVec<[_; 6]> = args.iter().map(|v| v.ty()).collect();
         return Err(Error::SignatureMismatch {
-            name: name.to_owned(),
+            name: inner.module.ir.func_name(func),
             expected: sig.to_string(),
             found: describe(&found, &sig.results),
         });
@@ -472,6 +523,11 @@ impl Caller<'_> {
     /// As [`Instance::call`].
     pub fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
         call_by_name(self.inner, name, args)
+    }
+
+    /// What the front end keeps for the calling instance.
+    pub fn data(&self) -> &(dyn Any + Send) {
+        &*self.inner.data
     }
 
     /// The bytes of a memory of the calling instance.

@@ -27,9 +27,12 @@ fn guarded<E: Into<crate::host::HostError>>(
     }
 }
 
-/// A host function that called back into the program and lets the trap it got travel on is the
+/// A trap code is the program's own trap. A host function that called back into the program and lets the trap it got travel on is the
 /// same trap for the program's caller.
 fn host_trap(error: crate::host::HostError) -> Box<Trap> {
+    if let Some(&code) = error.downcast_ref::<TrapCode>() {
+        return Trap::code(code);
+    }
     if let Some(crate::Error::Trap(inner)) = error.downcast_ref::<crate::Error>()
         && let Some(code) = inner.code()
     {
@@ -231,7 +234,7 @@ impl Services for InstanceInner {
         // SAFETY: the caller made room for operands and results.
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };
         let op = self.module.dialect_op(op);
-        guarded(|| op.call(&mut DialectCall { site, slots }))
+        guarded(|| op.call(&mut DialectCall { site, slots, caller: Caller { inner: self } }))
     }
 
     fn native_sig(&self, func: FuncId) -> &NativeSig {

@@ -71,3 +71,5 @@ impl fmt::Display for TrapCode {
         f.write_str(self.message())
     }
 }
+
+impl std::error::Error for TrapCode {}
