@@ -181,7 +181,8 @@ mod tests {
             for &setting in SETTINGS {
                 all.push(Box::new(CupolaProgram::load(setting, program).unwrap()));
             }
-            let (_, _, accounts) = crate::measure::steady(&mut all, n, 2).unwrap();
+            let (_, _, accounts) =
+                crate::measure::steady(&mut all, n, 2, crate::measure::Clock::Wall).unwrap();
             for account in accounts {
                 assert!(account.as_named, "{}: {account:?}", program.name);
             }

@@ -128,8 +128,9 @@ fn steady(out: &mut String, report: &Report) {
     }
     let _ = writeln!(
         out,
-        "<h2>Steady state</h2>\n<p>Calls in one process after a warm-up; medians of {}; ratio to \
-         {}.</p>",
+        "<h2>Steady state</h2>\n<p>Calls in one process after a warm-up; {}; medians of {}; ratio \
+         to {}.</p>",
+        escape(&report.clock),
         report.reps,
         escape(&report.baseline)
     );

@@ -40,6 +40,9 @@ enum Command {
         /// Write the results to this file.
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Time calls by the processor time of their thread, where the machine has other load.
+        #[arg(long)]
+        cpu_time: bool,
     },
 }
 
@@ -51,6 +54,12 @@ struct SuiteArgs {
     /// Fewer and shorter measurements.
     #[arg(long)]
     quick: bool,
+    /// Only calls in one process, no whole processes.
+    #[arg(long)]
+    steady: bool,
+    /// Time calls by the processor time of their thread, where the machine has other load.
+    #[arg(long)]
+    cpu_time: bool,
     /// Write all results to this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -62,13 +71,21 @@ struct SuiteArgs {
     reps: Option<u32>,
 }
 
+fn clock(cpu_time: bool) -> measure::Clock {
+    if cpu_time { measure::Clock::Thread } else { measure::Clock::Wall }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Some(Command::Micro { reps, json }) => micro::run(reps as usize, json.as_deref()),
+        Some(Command::Micro { reps, json, cpu_time }) => {
+            micro::run(reps as usize, clock(cpu_time), json.as_deref())
+        }
         None => suite::run(&suite::Options {
             filter: cli.suite.filter,
             quick: cli.suite.quick,
+            steady: cli.suite.steady,
+            clock: clock(cli.suite.cpu_time),
             json: cli.suite.json,
             html: cli.suite.html,
             reps: cli.suite.reps.map(|r| r as usize),

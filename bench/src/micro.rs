@@ -2,6 +2,7 @@
 
 use crate::contestant::Contestant;
 use crate::cupola::{AUTO, CupolaProgram, SETTINGS, Setting, T0, T1, T1_BARE, T2};
+use crate::measure::Clock;
 use crate::native::{BuildDir, Compiler};
 use crate::programs::{PROGRAMS, Program, find};
 use crate::results::Cell;
@@ -66,7 +67,7 @@ impl Figures {
 }
 
 /// Measures all figures, prints them, and writes them to a file if asked for.
-pub fn run(reps: usize, json: Option<&Path>) -> Result<(), String> {
+pub fn run(reps: usize, clock: Clock, json: Option<&Path>) -> Result<(), String> {
     let command = machine::cupola_command()?;
     let dir = BuildDir::new()?;
     let mut figures = Figures::default();
@@ -74,9 +75,9 @@ pub fn run(reps: usize, json: Option<&Path>) -> Result<(), String> {
     start_up(&mut figures, &command, &dir, reps)?;
     compile_times(&mut figures, reps)?;
     entry_table(&mut figures, reps)?;
-    let fib = fib_30(&mut figures, &dir, reps)?;
+    let fib = fib_30(&mut figures, &dir, reps, clock)?;
     loop_nest(&mut figures, &command, &dir, reps)?;
-    let counters = counters(&mut figures, reps)?;
+    let counters = counters(&mut figures, reps, clock)?;
 
     println!("{}\n\n{}", machine::describe(), figures.table());
     println!("fib(30), steady state, ratio to {}\n\n{}", fib.baseline, fib.table);
@@ -203,7 +204,12 @@ struct FibTable {
 }
 
 /// fib(30) in steady state, everywhere.
-fn fib_30(figures: &mut Figures, dir: &BuildDir, reps: usize) -> Result<FibTable, String> {
+fn fib_30(
+    figures: &mut Figures,
+    dir: &BuildDir,
+    reps: usize,
+    clock: Clock,
+) -> Result<FibTable, String> {
     let fib = program("fib")?;
     let mut contestants: Vec<Box<dyn Contestant>> = Vec::new();
     for compiler in [Compiler::gcc(), Compiler::clang("-O2"), Compiler::clang("-O3")] {
@@ -215,7 +221,7 @@ fn fib_30(figures: &mut Figures, dir: &BuildDir, reps: usize) -> Result<FibTable
     for &setting in SETTINGS {
         contestants.push(Box::new(CupolaProgram::load(setting, fib)?));
     }
-    let (cells, _, _) = measure::steady(&mut contestants, 30, reps)?;
+    let (cells, _, _) = measure::steady(&mut contestants, 30, reps, clock)?;
     let mut ratio = |who: Setting, to: &str, bound: Option<f64>| {
         if let Some(ratio) = results::ratio(&cells, who.name, to) {
             figures.add(format!("fib(30): {} to {to}", who.name), ratio, Unit::Ratio, bound);
@@ -293,14 +299,14 @@ fn loop_nest(
 }
 
 /// What counting costs T1, over the set.
-fn counters(figures: &mut Figures, reps: usize) -> Result<String, String> {
+fn counters(figures: &mut Figures, reps: usize, clock: Clock) -> Result<String, String> {
     let mut rows = Vec::new();
     for program in PROGRAMS {
         let mut both: Vec<Box<dyn Contestant>> = Vec::new();
         for setting in [T1, T1_BARE] {
             both.push(Box::new(CupolaProgram::load(setting, program)?));
         }
-        let (cells, _, _) = measure::steady(&mut both, program.size_for(COUNTERS_MS), reps)?;
+        let (cells, _, _) = measure::steady(&mut both, program.size_for(COUNTERS_MS), reps, clock)?;
         rows.push((program.name, cells));
     }
     let ratio = |cells: &Vec<Cell>| results::ratio(cells, T1.name, T1_BARE.name);

@@ -86,6 +86,8 @@ pub struct Report {
     pub skipped: Vec<String>,
     /// Measurements per contestant at most.
     pub reps: usize,
+    /// What calls were timed by.
+    pub clock: String,
     /// The contestant that ratios are to.
     pub baseline: String,
     /// Steady state.

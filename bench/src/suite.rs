@@ -2,12 +2,13 @@
 
 use crate::contestant::Contestant;
 use crate::cupola::{CupolaProgram, SETTINGS};
+use crate::measure::Clock;
 use crate::native::{BuildDir, Compiler};
 use crate::process;
 use crate::programs::{PROGRAMS, Program};
 use crate::results::{Point, Report, Steady, Whole};
 use crate::{html, machine, measure, table};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Native run length at which steady state is measured, in milliseconds.
 const STEADY_MS: f64 = 5.0;
@@ -25,6 +26,10 @@ pub struct Options {
     pub filter: Option<String>,
     /// Fewer and shorter measurements.
     pub quick: bool,
+    /// Only calls in one process, no whole processes.
+    pub steady: bool,
+    /// What calls are timed by.
+    pub clock: Clock,
     /// Write all results to this file.
     pub json: Option<PathBuf>,
     /// Write a page with plots to this file.
@@ -44,10 +49,11 @@ pub fn run(options: &Options) -> Result<(), String> {
             names.join(", ")
         ));
     }
-    let command = machine::cupola_command()?;
+    let command = (!options.steady).then(machine::cupola_command).transpose()?;
     let dir = BuildDir::new()?;
     let mut report = Report {
         machine: machine::describe(),
+        clock: options.clock.name().to_owned(),
         reps: options.reps.unwrap_or(if options.quick { 5 } else { 15 }),
         ..Report::default()
     };
@@ -67,11 +73,16 @@ pub fn run(options: &Options) -> Result<(), String> {
     for program in programs {
         eprintln!("{}: {}", program.name, program.what);
         let in_program = |e: String| format!("{}: {e}", program.name);
-        let steady = steady(program, &compilers, &dir, report.reps).map_err(in_program)?;
+        let steady =
+            steady(program, &compilers, &dir, report.reps, options.clock).map_err(in_program)?;
         report.steady.push(steady);
-        let whole =
-            whole(program, &compilers, &dir, &command, options, report.reps).map_err(in_program)?;
-        report.whole.push(whole);
+        if let Some(command) = &command {
+            let lengths = if options.quick { QUICK_LENGTHS_MS } else { LENGTHS_MS };
+            let commands =
+                whole_commands(program, &compilers, &dir, command).map_err(in_program)?;
+            let reps = report.reps.min(MAX_WHOLE_REPS);
+            report.whole.push(whole(program, &commands, lengths, reps).map_err(in_program)?);
+        }
     }
 
     print!("{}", table::report(&report));
@@ -100,6 +111,7 @@ fn steady(
     compilers: &[Compiler],
     dir: &BuildDir,
     reps: usize,
+    clock: Clock,
 ) -> Result<Steady, String> {
     let mut contestants: Vec<Box<dyn Contestant>> = Vec::new();
     for compiler in compilers {
@@ -110,18 +122,17 @@ fn steady(
         contestants.push(Box::new(loaded.map_err(|e| format!("{}: {e}", setting.name))?));
     }
     let n = program.size_for(STEADY_MS);
-    let (cells, checksum, accounts) = measure::steady(&mut contestants, n, reps)?;
+    let (cells, checksum, accounts) = measure::steady(&mut contestants, n, reps, clock)?;
     Ok(Steady { program: program.name.to_owned(), n, checksum, cells, accounts })
 }
 
-fn whole(
+/// The native executables, and the command in its modes.
+fn whole_commands(
     program: &Program,
     compilers: &[Compiler],
     dir: &BuildDir,
-    cupola: &std::path::Path,
-    options: &Options,
-    reps: usize,
-) -> Result<Whole, String> {
+    cupola: &Path,
+) -> Result<Vec<process::Program>, String> {
     let mut commands = Vec::new();
     for compiler in compilers {
         let path = compiler.executable(program, dir.path())?;
@@ -133,14 +144,22 @@ fn whole(
         let (name, path) = (mode.to_owned(), cupola.to_owned());
         commands.push(process::Program { name, path, args: args.to_vec() });
     }
-    let lengths = if options.quick { QUICK_LENGTHS_MS } else { LENGTHS_MS };
+    Ok(commands)
+}
+
+fn whole(
+    program: &Program,
+    commands: &[process::Program],
+    lengths: &[f64],
+    reps: usize,
+) -> Result<Whole, String> {
     // Two lengths that stand for the same `n` would be the same measurement twice.
     let mut sizes: Vec<(f64, i64)> = lengths.iter().map(|&ms| (ms, program.size_for(ms))).collect();
     sizes.reverse();
     sizes.dedup_by_key(|&mut (_, n)| n);
     sizes.reverse();
     let ns: Vec<i64> = sizes.iter().map(|&(_, n)| n).collect();
-    let rows = measure::whole(&commands, &ns, reps.min(MAX_WHOLE_REPS))?;
+    let rows = measure::whole(commands, &ns, reps)?;
     let points = sizes
         .iter()
         .zip(rows)
@@ -150,6 +169,6 @@ fn whole(
 }
 
 /// Writes a result file.
-pub fn write(path: &std::path::Path, text: &str) -> Result<(), String> {
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -66,8 +66,8 @@ pub fn report(report: &Report) -> String {
     if !report.steady.is_empty() {
         let _ = writeln!(
             out,
-            "\nSteady state: calls in one process after a warm-up, medians of {}, ratio to {}\n",
-            report.reps, report.baseline
+            "\nSteady state: calls in one process after a warm-up, {}, medians of {}, ratio to {}\n",
+            report.clock, report.reps, report.baseline
         );
         let rows: Vec<(&str, &[Cell])> =
             report.steady.iter().map(|s| (s.program.as_str(), s.cells.as_slice())).collect();
