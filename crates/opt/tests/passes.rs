@@ -68,6 +68,7 @@ headers! {
     gvn "passes/gvn.rs";
     dce "passes/dce.rs";
     simplify_cfg "passes/simplify_cfg.rs";
+    switch "passes/switch.rs";
     layout "layout.rs";
     licm "loops/licm.rs";
     rotate "loops/rotate.rs";

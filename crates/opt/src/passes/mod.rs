@@ -10,6 +10,7 @@ pub mod fold;
 pub mod gvn;
 pub mod sccp;
 pub mod simplify_cfg;
+pub mod switch;
 
 use crate::loops;
 use cupola_ir::{Function, Module};
@@ -36,6 +37,8 @@ pub const GVN: Pass = Pass { name: "gvn", run: gvn::run };
 pub const DCE: Pass = Pass { name: "dce", run: dce::run };
 /// Merging and threading of blocks.
 pub const SIMPLIFY_CFG: Pass = Pass { name: "simplify_cfg", run: simplify_cfg::run };
+/// Small tables of branches as compares.
+pub const SWITCH: Pass = Pass { name: "switch", run: switch::run };
 /// Loops with their tests at the end.
 pub const ROTATE: Pass = Pass { name: "rotate", run: loops::rotate::run };
 /// Accesses to linear memory as bounds checks and raw accesses.
@@ -47,12 +50,24 @@ pub const LAYOUT: Pass = Pass { name: "layout", run: crate::layout::run };
 
 /// All passes.
 pub const PASSES: &[Pass] =
-    &[FOLD, SCCP, GVN, DCE, SIMPLIFY_CFG, ROTATE, LOWER_MEMORY, LICM, LAYOUT];
+    &[FOLD, SCCP, GVN, DCE, SIMPLIFY_CFG, SWITCH, ROTATE, LOWER_MEMORY, LICM, LAYOUT];
 
 /// What T2 runs behind construction. Loops are rotated first, so that tests in front of them whose
 /// outcome is known are folded; memory accesses are lowered before what merges and moves their parts.
-pub const T2: Pipeline =
-    &[ROTATE, FOLD, SCCP, SIMPLIFY_CFG, LOWER_MEMORY, GVN, LICM, FOLD, DCE, SIMPLIFY_CFG, LAYOUT];
+pub const T2: Pipeline = &[
+    ROTATE,
+    FOLD,
+    SCCP,
+    SIMPLIFY_CFG,
+    LOWER_MEMORY,
+    SWITCH,
+    GVN,
+    LICM,
+    FOLD,
+    DCE,
+    SIMPLIFY_CFG,
+    LAYOUT,
+];
 
 /// The pass with this name.
 pub fn find(name: &str) -> Option<&'static Pass> {
