@@ -124,19 +124,23 @@ impl Module {
         if module.name.is_empty() {
             module.name = name.to_owned();
         }
-        Module::with_bodies(engine, module, parsed.bodies, dialects)
+        Module::new(engine, module, Arc::new(parsed.bodies), dialects)
     }
 
-    /// Takes a module whose functions were all built before.
+    /// Verifies and takes a module whose functions were all built before.
     ///
     /// # Errors
-    /// As [`Module::new`].
+    /// If the module or a function breaks a rule of the instruction set; or as [`Module::new`].
     pub fn with_bodies(
         engine: &Engine,
         ir: cupola_ir::Module,
         bodies: EagerBodies,
         dialects: &Dialects,
     ) -> Result<Module, Error> {
+        bodies.verify(&ir).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Error::InvalidModule(lines.join("\n"))
+        })?;
         Module::new(engine, ir, Arc::new(bodies), dialects)
     }
 

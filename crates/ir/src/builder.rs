@@ -58,6 +58,15 @@ impl<'m> FunctionBuilder<'m> {
         self.func.regs.push(ty)
     }
 
+    /// Gives a register a name, for dumps.
+    pub fn name_reg(&mut self, reg: Reg, name: &str) {
+        let index = reg.as_u32() as usize;
+        if self.func.reg_names.len() <= index {
+            self.func.reg_names.resize(index + 1, None);
+        }
+        self.func.reg_names[index] = Some(name.to_owned());
+    }
+
     /// The type of a register.
     pub fn type_of(&self, reg: Reg) -> Type {
         self.func.regs[reg]

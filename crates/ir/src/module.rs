@@ -5,6 +5,7 @@ use crate::function::Function;
 use crate::inst::SrcLoc;
 use crate::op::Effects;
 use crate::types::{Signature, Type};
+use crate::verify::{VerifyError, verify_function, verify_module};
 use cranelift_entity::{PrimaryMap, SecondaryMap};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,44 @@ pub struct Module {
 }
 
 impl Module {
+    /// An empty module; `name` stands in backtraces, so it is best the source file's.
+    pub fn new(name: &str) -> Module {
+        Module { name: name.to_owned(), ..Module::default() }
+    }
+
+    /// Declares a function that the module defines. Declare first all functions that call each
+    /// other, then build their bodies.
+    ///
+    /// ```
+    /// use cupola_ir::{EagerBodies, FunctionBuilder, Module, Signature, Type};
+    ///
+    /// let mut module = Module::new("answer");
+    /// let answer = module.declare_func("answer", Signature::new([], [Type::I64]));
+    /// module.export("answer", answer);
+    /// let mut bodies = EagerBodies::default();
+    /// let mut b = FunctionBuilder::new(&module, module.func_sig(answer).clone());
+    /// let value = b.i64(42);
+    /// b.return_(&[value]);
+    /// bodies.set(answer, b.finish());
+    /// assert!(bodies.verify(&module).is_ok());
+    /// ```
+    pub fn declare_func(&mut self, name: &str, sig: Signature) -> FuncId {
+        let sig = self.intern_sig(sig);
+        self.funcs.push(FuncDecl { name: Some(name.to_owned()), sig, kind: FuncKind::Defined })
+    }
+
+    /// Declares a function that the host provides as `name` of `module`.
+    pub fn declare_import(&mut self, module: &str, name: &str, sig: Signature) -> FuncId {
+        let sig = self.intern_sig(sig);
+        let kind = FuncKind::Import { module: module.to_owned(), name: name.to_owned() };
+        self.funcs.push(FuncDecl { name: Some(name.to_owned()), sig, kind })
+    }
+
+    /// Lets the host call a function by this name.
+    pub fn export(&mut self, name: &str, func: FuncId) {
+        self.exports.insert(name.to_owned(), func);
+    }
+
     /// The id of a signature, added if it is new.
     pub fn intern_sig(&mut self, sig: Signature) -> SigId {
         match self.sigs.iter().find(|(_, s)| **s == sig) {
@@ -220,6 +259,20 @@ impl EagerBodies {
     /// The body of a function, if it has one.
     pub fn get(&self, func: FuncId) -> Option<&Arc<Function>> {
         self.bodies[func].as_ref()
+    }
+
+    /// Checks `module` and these bodies of its functions.
+    ///
+    /// # Errors
+    /// The rules that they break; never empty.
+    pub fn verify(&self, module: &Module) -> Result<(), Vec<VerifyError>> {
+        verify_module(module)?;
+        let defined = module.funcs.keys().filter_map(|func| Some((func, self.get(func)?)));
+        let errors: Vec<VerifyError> = defined
+            .filter_map(|(func, body)| verify_function(module, func, body).err())
+            .flatten()
+            .collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }
 
