@@ -21,7 +21,7 @@ pub(crate) type Handler = extern "C-unwind" fn(Ip, Fp, &mut State, Mem) -> Flow;
 #[repr(u32)]
 pub(crate) enum Flow {
     /// The next instruction's place is in the state. Only where dispatch is not threaded.
-    #[cfg(not(threaded))]
+    #[cfg(not(all(threaded, not(debug_assertions))))]
     Next,
     /// The outermost activation has returned.
     Done,
@@ -158,7 +158,7 @@ pub(crate) struct State {
     /// Where the chain of handlers ended, or (not threaded) goes on.
     pub ip: Ip,
     pub fp: Fp,
-    #[cfg(not(threaded))]
+    #[cfg(not(all(threaded, not(debug_assertions))))]
     pub mem: Mem,
     pub trap: Option<Box<Trap>>,
 }
@@ -181,7 +181,7 @@ impl State {
             memory,
             ip: Ip(std::ptr::null()),
             fp: Fp(std::ptr::null_mut()),
-            #[cfg(not(threaded))]
+            #[cfg(not(all(threaded, not(debug_assertions))))]
             mem: Mem { base: std::ptr::null_mut(), len: 0 },
             trap: None,
         }
@@ -210,14 +210,14 @@ impl State {
 }
 
 /// Goes on with the instruction at `ip`.
-#[cfg(threaded)]
+#[cfg(all(threaded, not(debug_assertions)))]
 #[inline(always)]
 pub(crate) fn next(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     handler(ip)(ip, fp, st, mem)
 }
 
 /// Goes on with the instruction at `ip`.
-#[cfg(not(threaded))]
+#[cfg(not(all(threaded, not(debug_assertions))))]
 #[inline(always)]
 pub(crate) fn next(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     (st.ip, st.fp, st.mem) = (ip, fp, mem);
@@ -233,9 +233,9 @@ fn handler(ip: Ip) -> Handler {
 /// Runs from `ip` until the outermost activation returns or something traps.
 pub(crate) fn run(ip: Ip, fp: Fp, st: &mut State) -> Flow {
     let mem = st.mem();
-    #[cfg(threaded)]
+    #[cfg(all(threaded, not(debug_assertions)))]
     return next(ip, fp, st, mem);
-    #[cfg(not(threaded))]
+    #[cfg(not(all(threaded, not(debug_assertions))))]
     {
         let mut flow = next(ip, fp, st, mem);
         while flow == Flow::Next {
