@@ -24,12 +24,18 @@ pub(crate) const fn operand_words<P: PureOp, const IMM: bool>() -> usize {
     if IMM { P::Args::COUNT - 1 + imm_words::<P>() } else { P::Args::COUNT }
 }
 
-/// Reads the operands of `P`, which stand from word `at` on.
+/// Reads the operands of `P`, which stand from word `at` on. (Sizes are computed by the compiler
+/// whatever its level: at run time they would be calls that take addresses of locals, and a handler
+/// that has those cannot tail-call the next.)
 #[inline(always)]
 pub(crate) fn operands<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, at: usize) -> P::Args {
     P::Args::read(|i| {
         if IMM && i == P::Args::COUNT - 1 {
-            if imm_words::<P>() == 2 { ip.double(at + i) } else { u64::from(ip.word(at + i)) }
+            if const { imm_words::<P>() == 2 } {
+                ip.double(at + i)
+            } else {
+                u64::from(ip.word(at + i))
+            }
         } else {
             fp.get(ip.word(at + i))
         }
@@ -42,7 +48,7 @@ fn pure<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) ->
     match P::eval(operands::<P, IMM>(ip, fp, ARG)) {
         Ok(value) => {
             fp.set(ip.word(DEST), value.to_slot());
-            next(ip.skip(ARG + operand_words::<P, IMM>()), fp, st, mem)
+            next(ip.skip(const { ARG + operand_words::<P, IMM>() }), fp, st, mem)
         }
         Err(code) => raise(ip, fp, st, code),
     }
