@@ -1,1 +1,34 @@
-fn main() {}
+//! The `cupola` command: the one place where front ends and tiers are put together.
+//!
+//! Exit codes: 0, or what the program says by `env.exit`; 1 for a trap, an error in the program, or
+//! a compilation that was asked for and failed; 2 for bad usage or input.
+
+mod args;
+mod dump;
+mod failure;
+mod host;
+mod input;
+mod run;
+mod values;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use failure::Failure;
+
+fn main() {
+    let (argv, call_args) = args::split_call_args(std::env::args_os());
+    let outcome = match Cli::parse_from(argv).command {
+        Command::Run(options) => run::run(&options, &call_args),
+        Command::Dump(options) => dump::dump(&options).map(|()| 0),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cupola", &mut script);
+            host::print(&script).map(|()| 0)
+        }
+    };
+    let code = outcome.unwrap_or_else(|failure: Failure| {
+        failure.print();
+        failure.exit_code()
+    });
+    std::process::exit(code);
+}

@@ -7,7 +7,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// A message for people.
-pub(super) fn parse_literal(text: &str, ty: Type) -> Result<u64, String> {
+pub fn parse_literal(text: &str, ty: Type) -> Result<u64, String> {
     match ty {
         Type::I32 => parse_int(text, 32),
         Type::I64 => parse_int(text, 64),

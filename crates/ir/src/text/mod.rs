@@ -51,6 +51,7 @@ mod print_module;
 mod source_map;
 
 pub use diagnostics::{Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
+pub use literal::parse_literal;
 pub use print_function::print_function;
 pub use print_module::print_module;
 pub use source_map::{FunctionSpans, SourceMap};

@@ -1,0 +1,278 @@
+//! The command line.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use cupola::stress::{Stress, StressMode};
+use cupola::tuning::Preset;
+use cupola::{Mode, Tier};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs programs, starting in an interpreter and climbing to optimized native code.
+#[derive(Debug, Parser)]
+#[command(name = "cupola", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program
+    #[command(after_help = crate::host::HELP)]
+    Run(Box<RunArgs>),
+    /// Show a program in one of the forms it takes on its way to machine code
+    Dump(DumpArgs),
+    /// Print a script that completes this command's arguments in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The program, in the text format (.cir)
+    pub file: PathBuf,
+
+    /// Call this exported function, with arguments as its signature has them, and print its
+    /// results one a line; without this the exported function `main` is called
+    #[arg(long, num_args = 1.., value_names = ["NAME", "ARGS"])]
+    pub invoke: Vec<String>,
+
+    /// The tiers to run in
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    pub mode: Mode,
+
+    /// When functions get to a higher tier
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = presets())]
+    pub preset: Preset,
+
+    /// At the end, print what ran in which tier and why, on stderr or to a file as JSON
+    #[arg(
+        long,
+        value_name = "json:FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = stats
+    )]
+    pub stats: Option<Stats>,
+
+    /// Print what the engine does on stderr, one line an event
+    #[arg(long)]
+    pub log: bool,
+
+    /// Do often what happens rarely, to test the engine (--help lists the modes)
+    #[arg(long, value_name = "NAME[=ARG],…", default_value = "", hide_default_value = true)]
+    #[arg(long_help = stress_help())]
+    pub stress: Stress,
+
+    /// End the program with a trap when it has used up this much: 1 for each call and each loop
+    /// iteration
+    #[arg(long, value_name = "N")]
+    pub fuel: Option<u64>,
+
+    /// End the program with a trap after this time
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Let a linear memory have at most this size (K, M or G may stand behind the number)
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_memory: Option<u64>,
+
+    /// Name compiled code in /tmp/perf-PID.map, for perf
+    #[arg(long)]
+    pub perf_map: bool,
+
+    /// Count how often each block runs in T0 and T1, which the optimizer uses, and print the counts
+    /// at the end on stderr
+    #[arg(long)]
+    pub block_counts: bool,
+
+    /// Let the program use raw loads and stores, which reach all of this process's memory
+    #[arg(long)]
+    pub trust: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// The program, in the text format (.cir)
+    pub file: PathBuf,
+
+    /// The form to show
+    #[arg(long)]
+    pub stage: Stage,
+
+    /// Only this function, not all
+    #[arg(long, value_name = "NAME")]
+    pub function: Option<String>,
+
+    /// The tier whose code to show, of stages clif and asm
+    #[arg(long, value_name = "N", default_value = "2", value_parser = tier)]
+    pub tier: Tier,
+
+    /// With stage ssa: show the function behind this pass of the optimizer, or behind each
+    #[arg(long, value_name = "NAME", value_parser = passes())]
+    pub pass: Option<String>,
+
+    /// Code for an entry by on-stack replacement at this loop, not by a call
+    #[arg(long, value_name = "LOOP", value_parser = loop_number)]
+    pub osr: Option<u32>,
+
+    /// Accept raw loads and stores
+    #[arg(long)]
+    pub trust: bool,
+}
+
+/// Forms of a function.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The register form: what a front end emits, and T0 and T1 read
+    Register,
+    /// The SSA form behind the optimizer: what T2 compiles
+    Ssa,
+    /// The code generator's own intermediate code
+    Clif,
+    /// Machine code
+    Asm,
+}
+
+/// What to do with the statistics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stats {
+    Table,
+    Json(PathBuf),
+}
+
+/// Takes the arguments of the function to be called off the command line, since `-1` and `-inf`
+/// look like options: what follows the name behind `--invoke`, up to the next option.
+pub fn split_call_args(argv: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    let mut argv = argv.peekable();
+    let mut rest = Vec::new();
+    let mut call_args = Vec::new();
+    while let Some(arg) = argv.next() {
+        let apart = arg == "--invoke";
+        let joined = arg.to_str().is_some_and(|arg| arg.starts_with("--invoke="));
+        rest.push(arg);
+        if apart {
+            rest.extend(argv.next_if(|name| !is_option(name)));
+        }
+        if apart || joined {
+            while let Some(value) = argv.next_if(|value| !is_option(value)) {
+                call_args.push(value);
+            }
+        }
+    }
+    (rest, call_args)
+}
+
+fn is_option(arg: &OsString) -> bool {
+    let Some(behind) = arg.to_str().and_then(|arg| arg.strip_prefix('-')) else { return false };
+    let number = behind.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    !number && !["inf", "nan"].contains(&&*behind.to_ascii_lowercase())
+}
+
+fn modes() -> impl TypedValueParser<Value = Mode> {
+    let help = |tier| match tier {
+        Tier::T0 => "only the interpreter",
+        Tier::T1 => "only T1: every function is compiled at its first call, without optimization",
+        Tier::T2 => "only T2: every function is optimized at its first call",
+        Tier::T3 => "only T3: every function is compiled by the peak compiler at its first call",
+    };
+    let tiers = Tier::ALL.map(|tier| PossibleValue::new(tier.name()).help(help(tier)));
+    let auto = PossibleValue::new("auto").help("from the interpreter up as functions get hot");
+    PossibleValuesParser::new([auto].into_iter().chain(tiers))
+        .map(|name| Tier::ALL.into_iter().find(|t| t.name() == name).map_or(Mode::Auto, Mode::Only))
+}
+
+fn presets() -> impl TypedValueParser<Value = Preset> {
+    let value = |preset: Preset| PossibleValue::new(preset.name()).help(preset.help());
+    PossibleValuesParser::new(Preset::ALL.map(value))
+        .map(|name| Preset::from_name(&name).unwrap_or(Preset::Default))
+}
+
+fn passes() -> PossibleValuesParser {
+    let names = cupola_opt::PASSES.iter().map(|pass| pass.name);
+    PossibleValuesParser::new(["all", "construct"].into_iter().chain(names))
+}
+
+fn stress_help() -> String {
+    let lines = StressMode::help_lines();
+    format!("Do often what happens rarely, to test the engine:\n{}", lines.trim_end())
+}
+
+fn stats(text: &str) -> Result<Stats, String> {
+    match text.strip_prefix("json:") {
+        Some(file) if !file.is_empty() => Ok(Stats::Json(file.into())),
+        None if text.is_empty() => Ok(Stats::Table),
+        _ => Err("write --stats or --stats=json:FILE".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number.and_then(|n| n.checked_mul(unit)).ok_or_else(|| "not a number of bytes".to_owned())
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    let digits = text.strip_prefix('t').unwrap_or(text);
+    let tier = digits.parse().ok().and_then(Tier::from_u8);
+    tier.ok_or_else(|| "tiers are 0, 1, 2 and 3".to_owned())
+}
+
+fn loop_number(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("loop").unwrap_or(text);
+    digits.parse().map_err(|_| "loops are numbered from 0 (`0` or `loop0`)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn call_arguments_end_at_the_next_option() {
+        let check = |line: &str, rest: &str, args: &str| {
+            let split = split_call_args(line.split(' ').map(OsString::from));
+            let words = |text: &str| text.split_whitespace().map(OsString::from).collect();
+            assert_eq!(split, (words(rest), words(args)), "{line}");
+        };
+        check("run f --invoke g 1 -2 -.5 --log", "run f --invoke g --log", "1 -2 -.5");
+        check("run --invoke=g -inf -NaN -0x8 -h", "run --invoke=g -h", "-inf -NaN -0x8");
+        check("run f --invoke --log 3", "run f --invoke --log 3", "");
+        check("run f --invoke", "run f --invoke", "");
+        check("dump f --stage asm", "dump f --stage asm", "");
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(bytes("64K"), Ok(65536));
+        assert_eq!(bytes("3"), Ok(3));
+        for text in ["", "K", "-1", "1T", "99999999999G"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "-1", "nan", "inf", "1e30"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

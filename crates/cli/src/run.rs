@@ -1,0 +1,163 @@
+//! `cupola run`.
+
+use crate::args::{RunArgs, Stats};
+use crate::failure::Failure;
+use crate::host::{self, Exit, Output};
+use crate::input;
+use crate::values;
+use cupola::events::EventLog;
+use cupola::ir::FuncId;
+use cupola::{Config, Engine, Error, Instance, Module, Value};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Write as _, stderr};
+use std::mem::ManuallyDrop;
+use std::path::Path;
+use std::time::Duration;
+
+/// Most functions in the table of statistics; the JSON has all.
+const TABLE_ROWS: usize = 40;
+
+/// Runs a program; gives the exit code.
+pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
+    // The process ends next, so that waiting for compilations under way and giving memory back
+    // piece by piece would be in vain.
+    let engine = ManuallyDrop::new(Engine::new(config(options))?);
+    let module = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
+    let (name, args) = what_to_call(&module, options, call_args)?;
+    let output = Output::new();
+    let mut instance = ManuallyDrop::new(instantiate(&module, &output)?);
+    if let Some(fuel) = options.fuel {
+        instance.set_fuel(fuel);
+    }
+    // Opened before the program runs, so that a wrong path is not noticed at its end.
+    let json = match &options.stats {
+        Some(Stats::Json(path)) => Some((path, File::create(path).map_err(cannot_write(path))?)),
+        _ => None,
+    };
+    let log = options.log.then(|| EventLog::start(&engine, stderr()));
+    let log = log.transpose().map_err(|error| Failure::Input(error.to_string()))?;
+    if let Some(timeout) = options.timeout {
+        interrupt_after(&instance, timeout)?;
+    }
+
+    let result = instance.call(name, &args);
+
+    let printed = finish_output(&output, result.as_deref().unwrap_or_default());
+    if let Some(log) = log {
+        log.finish().map_err(|error| Failure::Input(format!("cannot write the log: {error}")))?;
+    }
+    if options.block_counts {
+        eprint!("{}", block_counts(&module));
+    }
+    if options.stats == Some(Stats::Table) {
+        eprint!("{}", module.report().to_table(TABLE_ROWS));
+    }
+    if let Some((path, mut file)) = json {
+        let text = module.report().to_json();
+        writeln!(file, "{text}").map_err(cannot_write(path))?;
+    }
+    match result {
+        Ok(_) => printed.map(|()| 0),
+        Err(Error::Trap(trap)) => match trap.host_error().and_then(|e| e.downcast_ref::<Exit>()) {
+            Some(exit) => printed.map(|()| exit.0),
+            None => Err(Failure::Program(trap.to_string())),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn config(options: &RunArgs) -> Config {
+    let mut config = Config::new()
+        .with_generator(cupola_cranelift::baseline())
+        .with_generator(cupola_cranelift::optimizing());
+    config.mode = options.mode;
+    config.tuning = options.preset.tuning();
+    config.stress = options.stress.clone();
+    config.codegen.fuel = options.fuel.is_some();
+    config.codegen.block_counts = options.block_counts;
+    config.perf_map = options.perf_map;
+    if let Some(bytes) = options.max_memory {
+        config.max_memory_pages = bytes / cupola::ir::PAGE_SIZE;
+    }
+    config
+}
+
+/// The exported function to call, and its arguments.
+fn what_to_call<'a>(
+    module: &Module,
+    options: &'a RunArgs,
+    call_args: &[OsString],
+) -> Result<(&'a str, Vec<Value>), Failure> {
+    let (name, wanted) = match options.invoke.first() {
+        Some(name) => (name.as_str(), true),
+        None => ("main", false),
+    };
+    let file = options.file.display();
+    let exports = || values::exports(module);
+    let export = |name: &str| module.ir().exports.get(name).copied();
+    let takes_nothing = |func: FuncId| module.ir().func_sig(func).params.is_empty();
+    match (export(name), wanted) {
+        (Some(func), true) => {
+            let args = values::parse(module, func, call_args).map_err(Failure::Input)?;
+            Ok((name, args))
+        }
+        (Some(func), false) if takes_nothing(func) => Ok((name, Vec::new())),
+        (None, true) => {
+            let found =
+                if module.func(name).is_some() { "is not exported" } else { "is not there" };
+            Err(Failure::Input(format!("`{file}`: function `{name}` {found}; {}", exports())))
+        }
+        (_, false) => Err(Failure::Input(format!(
+            "`{file}` has no `main` without parameters to start with, so say --invoke NAME ARGS; {}",
+            exports()
+        ))),
+    }
+}
+
+fn instantiate(module: &Module, output: &Output) -> Result<Instance, Failure> {
+    Instance::new(module, &host::imports(output)).map_err(|error| match error {
+        Error::MissingImport { .. } => Failure::Input(format!("{error}\n{}", host::HELP)),
+        error => error.into(),
+    })
+}
+
+/// Interrupts the instance after a time, from a thread that ends with the process.
+fn interrupt_after(instance: &Instance, timeout: Duration) -> Result<(), Failure> {
+    let handle = instance.interrupt_handle();
+    let wait = move || {
+        std::thread::sleep(timeout);
+        handle.interrupt();
+    };
+    let thread = std::thread::Builder::new().name("cupola-timeout".to_owned()).spawn(wait);
+    thread.map(drop).map_err(|error| Failure::Input(format!("cannot start a thread: {error}")))
+}
+
+/// Prints the results behind what the program printed.
+fn finish_output(output: &Output, results: &[Value]) -> Result<(), Failure> {
+    let printed = results.iter().try_for_each(|&value| output.line(value));
+    printed.and_then(|()| output.flush()).map_err(|error| Failure::Program(error.to_string()))
+}
+
+fn cannot_write(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::Input(format!("cannot write `{}`: {error}", path.display()))
+}
+
+/// How often each block of the functions that were called ran in T0 and T1.
+fn block_counts(module: &Module) -> String {
+    let mut out = String::from("block counts in T0 and T1\n");
+    for func in module.ir().funcs.keys() {
+        let Some(counts) = module.profile(func).and_then(|profile| profile.block_counts) else {
+            continue;
+        };
+        if counts.iter().all(|&count| count == 0) {
+            continue;
+        }
+        let _ = writeln!(out, "  %{}", module.ir().func_name(func));
+        for (block, count) in counts.iter().enumerate() {
+            let _ = writeln!(out, "    block{block:<6} {count:>14}");
+        }
+    }
+    out
+}
