@@ -306,11 +306,16 @@ impl Module {
     ///
     /// # Errors
     /// As [`Module::artifact`].
-    pub fn generator_dump(&self, func: FuncId, tier: Tier) -> Result<String, Error> {
+    pub fn generator_dump(
+        &self,
+        func: FuncId,
+        tier: Tier,
+        osr: Option<LoopId>,
+    ) -> Result<String, Error> {
         self.check_defined(func)?;
         let data = self.inner.data(func).map_err(Error::InvalidModule)?;
         self.inner
-            .generator_dump(Unit { func, tier, osr: None }, data)
+            .generator_dump(Unit { func, tier, osr }, data)
             .map_err(|error| self.compile_error(func, tier, error))
     }
 
