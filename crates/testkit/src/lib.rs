@@ -1,1 +1,13 @@
-//! placeholder
+//! What Cupola is tested with: filetests, random programs, and checks of one tier by another.
+//!
+//! - [`mode`]: the ways in which every program has to run with the same results.
+//! - [`session`]: runs the functions of a module in one of them and records all that can be seen.
+//! - [`filetest`]: programs with directives that say what to expect.
+//! - [`generate`]: random programs, and what happens when they run in all modes.
+//!
+//! None of this is part of the engine; it is for development only.
+
+pub mod filetest;
+pub mod generate;
+pub mod mode;
+pub mod session;
