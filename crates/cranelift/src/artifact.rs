@@ -3,7 +3,7 @@
 use crate::lower::{Lowered, Tables, trap_code_of};
 use crate::symbols;
 use cranelift_codegen::binemit::Reloc as ClReloc;
-use cranelift_codegen::ir::{ExternalName, Function};
+use cranelift_codegen::ir::{ExternalName, Function, SourceLoc};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget, MachSrcLoc};
 use cupola_ir::{InlineSite, SrcLoc};
 use cupola_runtime::{
@@ -13,6 +13,11 @@ use cupola_runtime::{
 /// Alignment of code: T1's is small and many, T2's loops gain from whole fetch lines.
 const fn alignment(tier: Tier) -> u32 {
     if matches!(tier, Tier::T2) { 32 } else { 16 }
+}
+
+/// The source location of calls that an activation goes on in.
+pub(crate) fn moved_on() -> SourceLoc {
+    SourceLoc::new(u32::MAX - 1)
 }
 
 pub(crate) fn extract(
@@ -86,20 +91,24 @@ fn traps(code: &CompiledCode) -> Result<Vec<TrapSite>, CompileError> {
 
 fn positions(code: &CompiledCode, tables: &Tables) -> Vec<PositionSite> {
     let mut sites: Vec<PositionSite> = Vec::new();
-    let mut push = |offset, (loc, inline_site)| match sites.last_mut() {
-        Some(last) if (last.loc, last.inline_site) == (loc, inline_site) => {}
-        Some(last) if last.offset == offset => (last.loc, last.inline_site) = (loc, inline_site),
-        _ => sites.push(PositionSite { offset, loc, inline_site }),
+    let mut push = |offset, (loc, inline_site), moved_on| {
+        let site = PositionSite { offset, loc, inline_site, moved_on };
+        match sites.last_mut() {
+            Some(last) if *last == (PositionSite { offset: last.offset, ..site }) => {}
+            Some(last) if last.offset == offset => *last = site,
+            _ => sites.push(site),
+        }
     };
     const UNKNOWN: (SrcLoc, Option<InlineSite>) = (SrcLoc::UNKNOWN, None);
     let mut end_of_last = 0;
     for &MachSrcLoc { start, end, loc } in code.buffer.get_srclocs_sorted() {
         if start > end_of_last {
-            push(end_of_last, UNKNOWN);
+            push(end_of_last, UNKNOWN, false);
         }
-        push(start, tables.positions.get(loc.bits() as usize).copied().unwrap_or(UNKNOWN));
+        let position = tables.positions.get(loc.bits() as usize).copied().unwrap_or(UNKNOWN);
+        push(start, position, loc == moved_on());
         end_of_last = end;
     }
-    push(end_of_last, UNKNOWN);
+    push(end_of_last, UNKNOWN, false);
     sites
 }

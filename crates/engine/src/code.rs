@@ -101,6 +101,9 @@ impl CodeVersion {
         let offset = (pc - self.start() as usize) as u32;
         let index = self.positions.partition_point(|site| site.offset <= offset);
         let site = index.checked_sub(1).map(|i| self.positions[i]);
+        if site.is_some_and(|s| s.moved_on) {
+            return;
+        }
         let mut loc = site.map(|s| s.loc).unwrap_or_default();
         let mut inline_site = site.and_then(|s| s.inline_site);
         while let Some(inlined) = inline_site.and_then(|s| self.inlined.get(s.as_u32() as usize)) {

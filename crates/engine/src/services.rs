@@ -41,6 +41,9 @@ fn host_trap(error: crate::host::HostError) -> Box<Trap> {
     Trap::new(TrapKind::Host(error))
 }
 
+/// How much of the native stack is left to calls: loops are not entered in better code beyond.
+const NESTING_RESERVE: usize = 256 << 10;
+
 impl InstanceInner {
     /// Calls a function wherever the mode or what is installed says.
     pub(crate) fn dispatch_call(&self, func: FuncId, slots: &mut [u64]) -> Result<(), Box<Trap>> {
@@ -105,6 +108,16 @@ impl InstanceInner {
 
     fn call_host(&self, host: &HostFunc, slots: &mut [u64]) -> Result<(), Box<Trap>> {
         guarded(|| (host.body)(&mut Caller { inner: self }, slots))
+    }
+
+    /// Whether the native stack has room for an activation to go on in other code. Entries at loops
+    /// and deoptimizations nest, and a program that goes to and fro between them must not run out
+    /// of stack because of it.
+    fn has_room_to_nest(&self) -> bool {
+        // SAFETY: only this thread touches the field.
+        let limit = unsafe { (*self.limits.get()).real_stack_limit };
+        let marker = 0u8;
+        (&raw const marker).addr() >= limit.saturating_add(NESTING_RESERVE)
     }
 
     /// To be done at each slow path: notices an interruption, and lets code be reclaimed.
@@ -177,6 +190,11 @@ impl Services for InstanceInner {
     ) -> Result<*const u8, Box<Trap>> {
         self.safepoint()?;
         let data = self.module.data_or_trap(func)?;
+        if !self.has_room_to_nest() {
+            let counters = data.feedback.loop_feedback(loop_id);
+            counters.budget.store(counters.reload.load(Ordering::Relaxed), Ordering::Relaxed);
+            return Ok(ptr::null());
+        }
         let better = self.module.on_back_edges(func, data, loop_id, running);
         let engine = &self.module.engine;
         if let Some(tier) = engine.stress.hop_tier(engine.existing) {

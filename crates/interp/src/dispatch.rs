@@ -161,6 +161,8 @@ pub(crate) struct State {
     #[cfg(not(all(threaded, not(debug_assertions))))]
     pub mem: Mem,
     pub trap: Option<Box<Trap>>,
+    /// Whether the activation that trapped had gone on in compiled code, where backtraces find it.
+    pub moved_on: bool,
 }
 
 impl State {
@@ -184,6 +186,7 @@ impl State {
             #[cfg(not(all(threaded, not(debug_assertions))))]
             mem: Mem { base: std::ptr::null_mut(), len: 0 },
             trap: None,
+            moved_on: false,
         }
     }
 

@@ -119,14 +119,14 @@ impl Entry {
     /// The trap that handlers ended with, with all activations of this entry in its backtrace.
     fn unwind(&self, st: State) -> Box<Trap> {
         let (mut ip, mut fp, mut waiting) = (st.ip, st.fp, false);
+        let mut moved_on = st.moved_on;
         let mut trap = st.trap.unwrap_or_else(|| Trap::code(TrapCode::Unreachable));
         loop {
             let code = fp.code();
-            trap.push_frame(Frame {
-                func: code.func,
-                loc: code.loc_of(ip, waiting),
-                tier: Tier::T0,
-            });
+            if !std::mem::take(&mut moved_on) {
+                let loc = code.loc_of(ip, waiting);
+                trap.push_frame(Frame { func: code.func, loc, tier: Tier::T0 });
+            }
             (ip, fp, waiting) = (fp.return_to(), fp.caller(), true);
             if fp == self.base {
                 return trap;

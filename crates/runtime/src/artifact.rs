@@ -60,6 +60,9 @@ pub struct PositionSite {
     pub loc: SrcLoc,
     /// The inlined call that the code was copied from.
     pub inline_site: Option<InlineSite>,
+    /// The activations that the code stands for have gone on elsewhere (in T0 after a
+    /// deoptimization, or in code entered at a loop): backtraces find them there.
+    pub moved_on: bool,
 }
 
 /// What can be known about a compiled function: its code and the tables beside it.

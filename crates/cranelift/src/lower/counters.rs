@@ -6,6 +6,7 @@
 
 use super::calls::SigKey;
 use super::{Lower, cl_trap};
+use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use cupola_ir::{Block, FrameLayout, LoopId, Reg, SrcLoc, Target, TrapCode};
@@ -26,9 +27,14 @@ impl Lower<'_, '_> {
         !self.ssa && self.request.options.counters
     }
 
+    /// Whether fuel is woven in here; SSA form says by instructions where it is consumed.
+    fn weaves_fuel(&self) -> bool {
+        !self.ssa && self.request.options.fuel
+    }
+
     /// Whether there is something to do on back edges.
     pub(super) fn back_edges_work(&self) -> bool {
-        self.counts() || self.request.options.fuel
+        self.counts() || self.weaves_fuel()
     }
 
     /// Adds a constant to a number in memory; gives the new value.
@@ -59,7 +65,9 @@ impl Lower<'_, '_> {
 
     /// At the function's start: fuel, then the budget of calls.
     pub(super) fn count_call(&mut self) {
-        self.consume_fuel();
+        if self.weaves_fuel() {
+            self.consume_fuel();
+        }
         if !self.counts() {
             return;
         }
@@ -84,19 +92,20 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn consume_fuel(&mut self) {
-        if self.request.options.fuel {
-            let limits = self.limits();
-            let flags = self.flags.limits;
-            let left = self.add_to(types::I64, limits, VmLimits::FUEL as i32, -1, flags);
-            let empty = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
-            self.b.ins().trapnz(empty, cl_trap(TrapCode::OutOfFuel));
-        }
+    /// Consumes one unit of fuel.
+    pub(super) fn consume_fuel(&mut self) {
+        let limits = self.limits();
+        let flags = self.flags.limits;
+        let left = self.add_to(types::I64, limits, VmLimits::FUEL as i32, -1, flags);
+        let empty = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+        self.b.ins().trapnz(empty, cl_trap(TrapCode::OutOfFuel));
     }
 
     /// Ends the Cranelift block with a branch along a back edge.
     pub(super) fn back_edge(&mut self, target: &Target) {
-        self.consume_fuel();
+        if self.weaves_fuel() {
+            self.consume_fuel();
+        }
         let loop_id = self.headers.loop_of(target.block);
         let Some(loop_id) = loop_id.filter(|_| self.counts()) else { return self.jump(target) };
         let empty = self.spend(self.request.feedback.loop_offset(loop_id));
@@ -147,7 +156,10 @@ impl Lower<'_, '_> {
         let sig = self.sig(SigKey::Osr);
         let args = [self.ctx, self.area.unwrap_or(slots), slots];
         let args = if self.area.is_some() { &args[..] } else { &args[..2] };
+        let position = self.b.srcloc();
+        self.b.set_srcloc(moved_on());
         let call = self.b.ins().call_indirect(sig, code, args);
+        self.b.set_srcloc(position);
         let results = super::calls::Args::from_slice(self.b.inst_results(call));
         self.b.ins().return_(&results);
     }

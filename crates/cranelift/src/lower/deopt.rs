@@ -2,6 +2,7 @@
 //! finishes the function in T0, and returns what it hands back.
 
 use super::{Lower, cl_type};
+use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cupola_ir::{FrameStateId, InstData, Reg};
@@ -29,7 +30,10 @@ impl Lower<'_, '_> {
         let slots = self.fill_buffer(values, results.len() as u32);
         let code_id = self.symbol(Symbol::CodeId, 0);
         let exit = self.b.ins().iconst(types::I32, exit);
+        let position = self.b.srcloc();
+        self.b.set_srcloc(moved_on());
         self.call_helper(Helper::Deopt, &[code_id, exit, slots]);
+        self.b.set_srcloc(position);
 
         let into_area = abi::needs_result_area(results);
         let mut values: SmallVec<[Value; 4]> = SmallVec::new();

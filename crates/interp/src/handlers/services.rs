@@ -206,7 +206,9 @@ fn count_loop(ip: Ip, fp: Fp, st: &mut State, loop_id: u32) -> LoopHot {
         let slots = scratch(fp, code.sig.results.len().max(1));
         slots[0] = fp.0 as u64;
         // SAFETY: the code is an entry at this loop's header, which takes the registers' slots.
-        unsafe { invoke_slots(st.ctx, entry, &code.osr, slots)? };
+        let ran = unsafe { invoke_slots(st.ctx, entry, &code.osr, slots) };
+        st.moved_on = ran.is_err();
+        ran?;
         for (i, &slot) in slots[..code.sig.results.len()].iter().enumerate() {
             fp.caller().set(fp.return_to().word(i), slot);
         }
