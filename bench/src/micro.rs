@@ -116,16 +116,20 @@ fn start_up(
         commands.push(command("the same program natively", &exe, &["1"]));
     }
     let mut times = vec![Vec::new(); commands.len()];
+    let mut cpu_times = times.clone();
     let mut resident = vec![0; commands.len()];
     for _ in 0..reps {
         for (i, command) in commands.iter().enumerate() {
             let run = command.run(&[])?;
             times[i].push(run.ns);
+            cpu_times[i].push(run.cpu_ns);
             resident[i] = resident[i].max(run.max_rss_kib);
         }
     }
     for (i, command) in commands.iter().enumerate() {
-        let Some(time) = Summary::of(&times[i]) else { continue };
+        let (Some(time), Some(cpu)) = (Summary::of(&times[i]), Summary::of(&cpu_times[i])) else {
+            continue;
+        };
         let bound = |b: f64| (i == 0).then_some(b);
         let name = &command.name;
         figures.add(
@@ -134,6 +138,7 @@ fn start_up(
             Unit::Nanoseconds,
             bound(2e6),
         );
+        figures.add(format!("processor time: {name}"), cpu.median, Unit::Nanoseconds, None);
         let mib = resident[i] as f64 / 1024.0;
         figures.add(format!("resident at most: {name}"), mib, Unit::MiB, bound(10.0));
     }

@@ -22,6 +22,8 @@ pub struct Program {
 pub struct Run {
     /// Nanoseconds from before the spawn until the exit was seen.
     pub ns: f64,
+    /// Nanoseconds of processor time, of all its threads.
+    pub cpu_ns: f64,
     /// Greatest resident set in KiB. The kernel counts what the process shared with its parent
     /// between fork and exec, so it is never less than what this process itself had resident.
     pub max_rss_kib: i64,
@@ -42,18 +44,27 @@ impl Program {
         let mut stdout = String::new();
         let pipe = child.stdout.as_mut().expect("stdout is piped");
         pipe.read_to_string(&mut stdout).map_err(|e| failed(&e))?;
-        let (status, max_rss_kib) = wait(child.id()).map_err(|e| failed(&e))?;
+        let (status, usage) = wait(child.id()).map_err(|e| failed(&e))?;
         let ns = start.elapsed().as_nanos() as f64;
 
         if status != 0 {
             return Err(failed(&format!("ended with wait status {status:#x}")));
         }
-        Ok(Run { ns, max_rss_kib, stdout: stdout.trim_end().to_owned() })
+        Ok(Run {
+            ns,
+            cpu_ns: nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime),
+            max_rss_kib: usage.ru_maxrss,
+            stdout: stdout.trim_end().to_owned(),
+        })
     }
 }
 
-/// Waits for a child; gives its wait status and its greatest resident set in KiB.
-fn wait(pid: u32) -> std::io::Result<(i32, i64)> {
+fn nanoseconds(time: libc::timeval) -> f64 {
+    time.tv_sec as f64 * 1e9 + time.tv_usec as f64 * 1e3
+}
+
+/// Waits for a child; gives its wait status and what it used.
+fn wait(pid: u32) -> std::io::Result<(i32, libc::rusage)> {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     loop {
@@ -61,8 +72,7 @@ fn wait(pid: u32) -> std::io::Result<(i32, i64)> {
         let waited = unsafe { libc::wait4(pid as i32, &mut status, 0, usage.as_mut_ptr()) };
         if waited == pid as i32 {
             // SAFETY: zeroed, which is valid for a struct of integers, and then filled by `wait4`.
-            let usage = unsafe { usage.assume_init() };
-            return Ok((status, usage.ru_maxrss));
+            return Ok((status, unsafe { usage.assume_init() }));
         }
         let error = std::io::Error::last_os_error();
         if error.kind() != std::io::ErrorKind::Interrupted {
@@ -84,7 +94,7 @@ mod tests {
     fn output_time_and_memory() {
         let run = sh("sleep 0.02; echo 42").unwrap();
         assert_eq!(run.stdout, "42");
-        assert!(run.ns >= 2e7 && run.max_rss_kib > 100, "{run:?}");
+        assert!(run.ns >= 2e7 && run.cpu_ns < run.ns && run.max_rss_kib > 100, "{run:?}");
     }
 
     #[test]
