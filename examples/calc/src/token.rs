@@ -40,10 +40,10 @@ pub fn tokenize(source: &str) -> Result<Vec<(Token, Pos)>, SourceError> {
     let mut line = 0;
     for text in source.lines() {
         line += 1;
-        let mut at = 0;
+        let (mut at, mut column) = (0, 1);
         while let Some(first) = text[at..].chars().next() {
             let rest = &text[at..];
-            let pos = Pos { line, column: text[..at].chars().count() as u32 + 1 };
+            let pos = Pos { line, column };
             let prefix = |belongs: fn(char) -> bool| {
                 &rest[..rest.find(|c| !belongs(c)).unwrap_or(rest.len())]
             };
@@ -51,6 +51,7 @@ pub fn tokenize(source: &str) -> Result<Vec<(Token, Pos)>, SourceError> {
                 break;
             } else if first.is_whitespace() {
                 at += first.len_utf8();
+                column += 1;
                 continue;
             } else if first.is_ascii_digit() {
                 let digits = prefix(|c| c.is_ascii_alphanumeric() || c == '.');
@@ -68,6 +69,7 @@ pub fn tokenize(source: &str) -> Result<Vec<(Token, Pos)>, SourceError> {
             };
             tokens.push((token, pos));
             at += len;
+            column += rest[..len].chars().count() as u32;
         }
     }
     tokens.push((Token::End, Pos { line: line.max(1), column: 1 + last_column(source) }));

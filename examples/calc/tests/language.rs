@@ -103,7 +103,7 @@ fn recursion_and_many_parameters() {
 fn example_programs() {
     check(include_str!("../programs/newton.calc"), "1.4142135623746899 1");
     let powers = include_str!("../programs/powers.calc");
-    check(powers, "2666686666700000 25502500 2666686666700000 22.468278186204103");
+    check(powers, "2666686666700000 25502500 2666686666700000 22.4682781862041");
 }
 
 #[test]
@@ -124,7 +124,9 @@ fn endless_recursion_is_a_trap() {
     for (name, config) in configs() {
         let (_, result) = run(config, "fn f(x) {\n  return f(x) + 1;\n}\nf(1);");
         let Err(Error::Trap(trap)) = result else { panic!("{name}: {result:?}") };
-        assert!(trap.backtrace()[0].contains("test.calc:"), "{name}: {:?}", trap.backtrace());
+        // Where compiled code finds the stack full is its prologue, which has no source position.
+        let line = &trap.backtrace()[1];
+        assert!(line.starts_with("%f (test.calc:2:10, "), "{name}: {line}");
         assert!(trap.omitted > 0, "{name}");
     }
 }
