@@ -51,14 +51,14 @@ fn statistics_are_given_after_a_trap_too() {
 
 #[test]
 fn what_starts_interpreted_ends_optimized() {
-    let done = line("run examples/fib.cir --invoke fib 32 --log --stats");
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "2178309\n"), "{}", done.stderr);
+    let done = line("run examples/fib.cir --invoke fib 38 --log --stats");
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "39088169\n"), "{}", done.stderr);
     for event in ["translated", "queued", "compiled", "installed", "promoted"] {
         let told = done.stderr.lines().any(|line| line.contains(event) && line.contains("%fib"));
         assert!(told, "no `{event}` in:\n{}", done.stderr);
     }
     assert!(done.stderr.contains("cranelift-speed"), "{}", done.stderr);
-    let done = line("run examples/loop.cir --invoke nest 100000 --log");
+    let done = line("run examples/loop.cir --invoke nest 300000 --log");
     assert!(done.stderr.contains("osr-entered"), "{}", done.stderr);
     let done = line("run examples/guard.cir --invoke sum 3000000 --stress sync --log");
     assert!(done.stderr.contains("deoptimized"), "{}", done.stderr);
