@@ -7,7 +7,7 @@ use crate::stress::CompileFault;
 use cupola_codemem::LinkError;
 use cupola_ir::{DialectOpId, EntryKind, FuncId, Function, LoopId};
 use cupola_opt::speculate::Specializer;
-use cupola_opt::{OptEnv, OptRequest, Optimized, Profile, SiteProfile};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Profile, SiteProfile};
 use cupola_runtime::arch;
 use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Symbol, Tier};
 use std::any::Any;
@@ -74,13 +74,18 @@ impl ModuleInner {
         data: &FuncData,
         trace: Option<&mut dyn FnMut(&str, &Function)>,
     ) -> Result<Optimized, CompileError> {
+        let options = OptOptions {
+            fuel: self.engine.config.codegen.fuel,
+            force_deopts: self.engine.stress.modes().fail_guards.is_some(),
+            ..self.engine.config.optimizer
+        };
         let request = OptRequest {
             module: &self.ir,
             func: unit.func,
             body: &data.body,
             osr_header: unit.osr.map(|id| data.headers.header(id)),
             env: &Env(self),
-            options: self.engine.config.optimizer,
+            options,
         };
         cupola_opt::optimize(&request, trace)
             .map_err(|error| CompileError::Codegen(error.to_string()))

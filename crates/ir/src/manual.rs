@@ -78,6 +78,7 @@ fn form(op: Op) -> String {
         Format::Dialect => format!("T… = {op} NAME(T…)"),
         Format::TrapIf => format!("{op} i32, CODE"),
         Format::DeoptTick => format!("i32 = {op}"),
+        Format::FuelTick => op.to_string(),
         Format::DeoptUnless => format!("{op} i32, REASON [%f instN {{rN = T, …}}, …]"),
         Format::Br => format!("{op} BLOCK"),
         Format::BrIf => format!("{op} i32, BLOCK, BLOCK"),

@@ -90,7 +90,7 @@ fn line(op: Op) -> String {
         Format::Br => format!("{op} next"),
         Format::BrIf => format!("{op} i32, next, other"),
         Format::BrTable => format!("{op} i32, [next, other, next], other"),
-        Format::Return => op.to_string(),
+        Format::FuelTick | Format::Return => op.to_string(),
         Format::Trap => format!("{op} bad_conversion"),
         Format::Deopt => format!("{op} cold_branch [%f inst0 {{r2 = f32}}]"),
     }

@@ -54,6 +54,13 @@ pub struct OptOptions {
     pub speculate: bool,
     /// How much to inline.
     pub inline: InlineTuning,
+    /// Consume fuel at function entries and back edges of the register form
+    /// (`CodegenOptions::fuel` of the engine).
+    pub fuel: bool,
+    /// Count down the budget of forced deoptimizations at loop headers and before branches, calls
+    /// and dialect instructions, and leave for the interpreter where it is used up (a stress mode
+    /// of the engine).
+    pub force_deopts: bool,
     /// Measure each pass.
     pub timings: bool,
     /// Verify the function after each pass.
@@ -65,6 +72,8 @@ impl Default for OptOptions {
         OptOptions {
             speculate: true,
             inline: InlineTuning::default(),
+            fuel: false,
+            force_deopts: false,
             timings: false,
             verify: cfg!(debug_assertions),
         }

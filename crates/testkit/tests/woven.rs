@@ -83,6 +83,15 @@ fn run(subject: &Subject, config: Config, fuel: &[u64]) -> (Outcome, u64) {
     (outcome, forced.sum())
 }
 
+fn compare(subject: &Subject, mode: &str, found: &Outcome, expected: &Outcome) {
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let what = format!("{} in {mode}, call {i}", subject.name);
+        assert_eq!(found.0, expected.0, "{what}");
+        assert_eq!(found.2, expected.2, "{what}: fuel left");
+        assert_eq!(found.1, expected.1, "{what}");
+    }
+}
+
 /// More than anything here uses.
 const PLENTY: u64 = 1 << 40;
 
@@ -100,7 +109,7 @@ fn check_forced_deopts(subject: &Subject) -> u64 {
             let stress = format!("{sync}fail-guards={n}");
             config.stress = stress.parse().unwrap();
             let (outcome, forced) = run(subject, config, &fuel);
-            assert!(outcome == expected, "{} in {tier} with {stress}", subject.name);
+            compare(subject, &format!("{tier} with {stress}"), &outcome, &expected);
             assert!(forced > 0 || n > 2 || tier != "t2", "{}: {stress} forces none", subject.name);
             all += forced;
         }
@@ -116,9 +125,15 @@ fn bench_programs_leave_optimized_code_by_force() {
     }
 }
 
+/// What goes on in T0 stands on the native frame of the code that it left, so that deep recursion
+/// takes more native stack than test threads have.
+const STACK: usize = 16 << 20;
+
 #[test]
 fn random_programs_leave_optimized_code_by_force() {
-    let forced: u64 = random_programs(0..30).map(|subject| check_forced_deopts(&subject)).sum();
+    let check = || random_programs(0..30).map(|subject| check_forced_deopts(&subject)).sum();
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(check).unwrap();
+    let forced: u64 = thread.join().unwrap();
     assert!(forced > 1000, "only {forced} forced deoptimizations");
 }
 
@@ -162,12 +177,7 @@ fn check_fuel(subject: &Subject) -> usize {
         ran_out += expected.iter().filter(|call| call.0 == End::Trap(TrapCode::OutOfFuel)).count();
         for (name, config) in &configs[1..] {
             let (outcome, _) = run(subject, config.clone(), &fuel);
-            for (i, (found, expected)) in outcome.iter().zip(&expected).enumerate() {
-                let what = format!("{} in {name}, call {i} with fuel {}", subject.name, fuel[i]);
-                assert_eq!(found.0, expected.0, "{what}");
-                assert_eq!(found.2, expected.2, "{what}: fuel left");
-                assert_eq!(found.1, expected.1, "{what}");
-            }
+            compare(subject, &format!("{name} with fuel {fuel:?}"), &outcome, &expected);
         }
     }
     ran_out

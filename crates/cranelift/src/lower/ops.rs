@@ -122,6 +122,7 @@ impl<'a> Lower<'a, '_> {
             Op::BrTable => self.br_table(inst),
             Op::Return => self.return_(inst),
             Op::DeoptTick => self.deopt_tick(inst),
+            Op::FuelTick => self.consume_fuel(),
             Op::MemorySize | Op::MemoryGrow | Op::MemoryBase | Op::MemoryLen | Op::GlobalGet
             | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::Dialect | Op::TrapIf | Op::Trap
             | Op::DeoptUnless | Op::Deopt => self.inst_of_entity(inst),

@@ -179,8 +179,12 @@ impl World {
         if let Some((_, ssa)) = self.parsed.ssa.iter().find(|(f, _)| *f == func) {
             return Arc::clone(ssa);
         }
-        let options = cupola_opt::ssa::ConstructOptions::plain(func);
-        Arc::new(cupola_opt::ssa::construct(&self.body(func), &options).0)
+        let body = self.body(func);
+        let cfg = cupola_ir::analysis::Cfg::compute(&body);
+        let is_back_edge = |from, to| cfg.is_back_edge(from, to);
+        let mut options = cupola_opt::ssa::ConstructOptions::plain(func);
+        options.ticks.fuel = self.options.fuel.then_some(&is_back_edge);
+        Arc::new(cupola_opt::ssa::construct(&body, &options).0)
     }
 
     pub fn artifact(&self, generator: &dyn CodeGenerator, func: FuncId) -> Artifact {

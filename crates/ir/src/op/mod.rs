@@ -107,6 +107,8 @@ pub enum Format {
     TrapIf,
     /// One i32 result.
     DeoptTick,
+    /// Neither operands nor results.
+    FuelTick,
     /// A frame state; one i32 operand, then the values of the frame state.
     DeoptUnless,
     /// One target.
@@ -173,6 +175,9 @@ macro_rules! special_format {
     };
     (deopt_tick) => {
         Format::DeoptTick
+    };
+    (fuel_tick) => {
+        Format::FuelTick
     };
     (deopt_unless) => {
         Format::DeoptUnless
@@ -474,7 +479,7 @@ impl Op {
 
     /// Whether the opcode may only stand in SSA form.
     pub const fn is_ssa_only(self) -> bool {
-        matches!(self, Op::DeoptUnless | Op::Deopt | Op::DeoptTick)
+        matches!(self, Op::DeoptUnless | Op::Deopt | Op::DeoptTick | Op::FuelTick)
     }
 }
 

@@ -378,6 +378,10 @@ macro_rules! for_each_op {
             /// it in front of `deopt_unless` in the stress mode that forces deoptimizations (SSA
             /// form only).
             DeoptTick "deopt.tick" deopt_tick [reads_state writes_state];
+            /// Consumes one unit of the fuel of the thread of execution (`VmLimits::fuel`); traps
+            /// with `out_of_fuel` when it passes below zero. The optimizer puts it where the
+            /// register form enters a function or takes a back edge, if fuel is on (SSA form only).
+            FuelTick "fuel.tick" fuel_tick [writes_state traps];
             /// Goes on in the interpreter, in the state described, if the operand (i32) is zero
             /// (SSA form only).
             DeoptUnless "deopt_unless" deopt_unless [deopts];

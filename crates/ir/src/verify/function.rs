@@ -178,6 +178,7 @@ impl Checker<'_> {
                 | Format::Copy
                 | Format::Select
                 | Format::DeoptTick
+                | Format::FuelTick
                 | Format::Br
                 | Format::BrIf
                 | Format::BrTable

@@ -2,14 +2,14 @@
 
 use super::frequency;
 use crate::ssa::SsaInfo;
-use cupola_ir::{Block, Effects, FuncId, Function, Imm, Inst, Module, Op};
+use cupola_ir::{Block, DeoptReason, Effects, FuncId, Function, Imm, Inst, InstData, Module, Op};
 
 /// A function in SSA form with all that planning asks of it, made once in a compilation.
 pub struct Template {
     pub(super) id: FuncId,
     pub(super) func: Function,
     pub(super) info: SsaInfo,
-    /// Instructions that become code; constants mostly do not.
+    /// Instructions that become code.
     pub(super) size: u32,
     /// Its direct calls of functions that the module defines.
     pub(super) calls: Vec<CallSite>,
@@ -43,7 +43,7 @@ impl Template {
         for &block in &func.layout {
             for &inst in &func.blocks[block].insts {
                 let data = &func.insts[inst];
-                template.size += u32::from(!matches!(data.imm, Imm::Bits(_)));
+                template.size += u32::from(becomes_code(func, data));
                 match data.imm {
                     Imm::Func(callee) if data.op == Op::Call && !module.is_import(callee) => {
                         template.calls.push(CallSite { inst, callee, frequency: 0.0 });
@@ -75,5 +75,15 @@ impl Template {
     /// Whether it calls nothing.
     pub(super) fn is_leaf(&self) -> bool {
         self.calls.is_empty() && self.only_direct_calls
+    }
+}
+
+/// Whether an instruction counts for the size of a function. Constants mostly become no code; what
+/// is woven in is left out, so that a program is inlined alike with and without it.
+fn becomes_code(func: &Function, data: &InstData) -> bool {
+    match data.imm {
+        Imm::Bits(_) => false,
+        Imm::FrameState(state) => func.frame_states[state].reason != DeoptReason::Forced,
+        _ => !matches!(data.op, Op::DeoptTick | Op::FuelTick),
     }
 }

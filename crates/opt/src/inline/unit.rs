@@ -5,7 +5,8 @@ use super::{Template, inline};
 use crate::env::{OptRequest, Profile};
 use crate::loops::osr;
 use crate::speculate::{self, Decisions};
-use crate::ssa::ConstructOptions;
+use crate::ssa::{ConstructOptions, Ticks};
+use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{Block, FuncId, Function};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -37,6 +38,11 @@ fn template(
     let profile: Option<Profile> = request.env.profile(id);
     let profile = profile.as_ref();
     let decisions = Decisions::new(body, profile, request.options.speculate);
+    let weaves = request.options.fuel || request.options.force_deopts;
+    let cfg = weaves.then(|| Cfg::compute(body));
+    let headers = cfg.as_ref().map(|cfg| LoopHeaders::compute(body, cfg));
+    let is_back_edge = |from, to| cfg.as_ref().is_some_and(|cfg| cfg.is_back_edge(from, to));
+    let is_header = |block| headers.as_ref().is_some_and(|all| all.loop_of(block).is_some());
     let options = ConstructOptions {
         func: id,
         osr_header,
@@ -44,6 +50,10 @@ fn template(
         cold_edge: &|inst, target| decisions.cold_edge(inst, target),
         block_counts: profile.and_then(|profile| profile.block_counts.as_deref()),
         resume_states: true,
+        ticks: Ticks {
+            fuel: request.options.fuel.then_some(&is_back_edge),
+            deopts: request.options.force_deopts.then_some(&is_header),
+        },
     };
     let (mut func, mut info) = osr::construct(body, &options);
     let place = (id, request.module);

@@ -59,7 +59,7 @@
 //! }
 //! ```
 
-use crate::ssa::{self, ConstructOptions, SsaInfo};
+use crate::ssa::{self, ConstructOptions, SsaInfo, Ticks};
 use cranelift_entity::SecondaryMap;
 use cupola_ir::analysis::{Cfg, DomTree, LoopForest};
 use cupola_ir::{Block, BlockData, EntryKind, Function, Inst, InstData, Op, Target};
@@ -78,6 +78,9 @@ pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, 
         let copied = copied.map(|count| count.copied().unwrap_or(0));
         counts.iter().copied().chain(copied).collect::<Vec<u64>>()
     });
+    let ticks = options.ticks;
+    let is_back_edge = |from, to| ticks.on_edge(peeled.block(from), peeled.block(to));
+    let is_header = |block| ticks.deopts.is_some_and(|is| is(peeled.block(block)));
     let inner = ConstructOptions {
         func: options.func,
         osr_header: Some(peeled.entry),
@@ -85,6 +88,10 @@ pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, 
         cold_edge: &|inst, target| (options.cold_edge)(peeled.inst(inst), target),
         block_counts: block_counts.as_deref(),
         resume_states: options.resume_states,
+        ticks: Ticks {
+            fuel: ticks.fuel.is_some().then_some(&is_back_edge),
+            deopts: ticks.deopts.is_some().then_some(&is_header),
+        },
     };
     let (mut func, mut info) = ssa::construct(&peeled.body, &inner);
     for state in func.frame_states.values_mut() {

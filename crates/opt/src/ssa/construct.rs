@@ -13,13 +13,17 @@
 //! on at the first instruction of the block not taken, and that block is not translated unless it
 //! is reached in another way.
 
+mod ticks;
+
+pub use ticks::Ticks;
+
 use super::edges::remove_redundant_params;
 use super::exits::{SsaInfo, has_resume_state, live_at_resume_points};
 use cranelift_entity::SecondaryMap;
 use cupola_ir::analysis::{Cfg, Liveness};
 use cupola_ir::{
-    Block, BlockData, DeoptReason, EntryKind, Form, FrameDescr, FrameState, FuncId, Function, Imm,
-    Inst, InstData, Op, Reg, Target, Type,
+    Block, BlockData, DeoptReason, EntryKind, Form, FuncId, Function, Inst, InstData, Op, Reg,
+    Target, Type,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -39,6 +43,8 @@ pub struct ConstructOptions<'a> {
     pub block_counts: Option<&'a [u64]>,
     /// Whether to record resume states of calls and dialect instructions.
     pub resume_states: bool,
+    /// What to weave in.
+    pub ticks: Ticks<'a>,
 }
 
 impl ConstructOptions<'_> {
@@ -51,17 +57,19 @@ impl ConstructOptions<'_> {
             cold_edge: &|_, _| false,
             block_counts: None,
             resume_states: false,
+            ticks: Ticks::default(),
         }
     }
 
-    /// The target that a block's terminator is assumed never to go to, with the reason to give.
+    /// The target that a block's terminator is assumed never to go to, with the reason to give. An
+    /// edge that consumes fuel is not left: the interpreter would go on behind it.
     fn cold_target(&self, body: &Function, block: Block) -> Option<(usize, DeoptReason)> {
         let inst = body.terminator(block);
         let data = &body.insts[inst];
         if data.targets.len() != 2 || data.targets[0].block == data.targets[1].block {
             return None;
         }
-        match data.op {
+        let cold = match data.op {
             Op::Guard if (self.speculate)(block, inst) => Some((1, DeoptReason::GuardFailed)),
             Op::BrIf => {
                 let cold = [0, 1].map(|i| (self.cold_edge)(inst, i));
@@ -72,7 +80,8 @@ impl ConstructOptions<'_> {
                 }
             }
             _ => None,
-        }
+        };
+        cold.filter(|&(index, _)| !self.ticks.on_edge(block, data.targets[index].block))
     }
 }
 
@@ -313,7 +322,14 @@ impl Construction<'_> {
             .and_then(|counts| counts.get(from.as_u32() as usize).copied());
         let body = self.body;
         let source = &body.blocks[from].insts;
-        let mut resume_points = if self.options.resume_states
+        let ticks = self.options.ticks;
+        if ticks.fuel.is_some() && self.options.osr_header.is_none() && from == body.entry() {
+            self.fuel_tick(block, body.insts[source[0]].loc);
+        }
+        if ticks.deopts.is_some_and(|is_header| is_header(from)) {
+            self.forced_deopt(block, source[0], self.live.live_in(from));
+        }
+        let mut resume_points = if (self.options.resume_states || ticks.deopts.is_some())
             && source.iter().any(|&inst| has_resume_state(body.insts[inst].op))
         {
             let live_out = body.successors(from).flat_map(|succ| self.live.live_in(succ));
@@ -332,6 +348,9 @@ impl Construction<'_> {
                 continue;
             }
             if let Some((_, regs)) = resume_points.next_if(|(at, _)| *at == inst) {
+                if ticks.deopts.is_some() {
+                    self.forced_deopt(block, inst, regs.iter().chain(&data.args).copied());
+                }
                 let new = Inst::from_u32(self.func.insts.len() as u32);
                 let current = &self.current;
                 self.info.push(new, inst, regs.into_iter().map(|reg| (reg, current[reg])));
@@ -358,8 +377,7 @@ impl Construction<'_> {
             loc: data.loc,
             inline_site: None,
         };
-        let inst = self.func.insts.push(new);
-        self.func.blocks[block].insts.push(inst);
+        self.push(block, new);
     }
 
     fn terminator(&mut self, from: Block, block: Block, inst: Inst) {
@@ -367,6 +385,11 @@ impl Construction<'_> {
         let data = &body.insts[inst];
         let mut args: SmallVec<[Reg; 4]> = data.args.iter().map(|&reg| self.current[reg]).collect();
         let mut op = data.op;
+        if matches!(op, Op::Guard | Op::BrIf | Op::BrTable) && self.options.ticks.deopts.is_some() {
+            let live = self.live;
+            let live_out = body.successors(from).flat_map(|succ| live.live_in(succ));
+            self.forced_deopt(block, inst, live_out.chain(data.args.iter().copied()));
+        }
         let mut kept: SmallVec<[usize; 4]> = (0..data.targets.len()).collect();
         if let Some((cold, reason)) = self.shape.cold[from] {
             self.deopt(block, data, cold, reason);
@@ -378,11 +401,18 @@ impl Construction<'_> {
         });
         let targets = targets.collect();
         let (results, imm, loc) = (SmallVec::new(), data.imm, data.loc);
+        if kept.len() == 1 && self.options.ticks.on_edge(from, to(kept[0])) {
+            self.fuel_tick(block, loc);
+        }
         let new = InstData { op, args, results, imm, targets, loc, inline_site: None };
-        let new = self.func.insts.push(new);
-        self.func.blocks[block].insts.push(new);
+        let new = self.push(block, new);
         for (new_index, &index) in kept.iter().enumerate() {
-            self.leave(to(index), new, new_index);
+            if kept.len() > 1 && self.options.ticks.on_edge(from, to(index)) {
+                let jump = self.fuel_edge(new, new_index);
+                self.leave(to(index), jump, 0);
+            } else {
+                self.leave(to(index), new, new_index);
+            }
         }
     }
 
@@ -394,19 +424,10 @@ impl Construction<'_> {
         if cold == 0 {
             let inverted = self.func.regs.push(Type::I32);
             let eqz = InstData::new(Op::I32Eqz, &[cond], &[inverted]).with_loc(data.loc);
-            let eqz = self.func.insts.push(eqz);
-            self.func.blocks[block].insts.push(eqz);
+            self.push(block, eqz);
             cond = inverted;
         }
-        let args = [cond].into_iter().chain(regs.iter().map(|&reg| self.current[reg])).collect();
         let resume = self.body.blocks[target].insts[0];
-        let frame = FrameDescr { func: self.options.func, resume, regs };
-        let state = self.func.frame_states.push(FrameState { frames: vec![frame], reason });
-        let mut deopt = InstData::new(Op::DeoptUnless, &[], &[])
-            .with_imm(Imm::FrameState(state))
-            .with_loc(data.loc);
-        deopt.args = args;
-        let deopt = self.func.insts.push(deopt);
-        self.func.blocks[block].insts.push(deopt);
+        self.deopt_unless(block, cond, (resume, regs), reason, data.loc);
     }
 }

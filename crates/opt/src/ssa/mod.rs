@@ -9,6 +9,6 @@ mod construct;
 mod edges;
 mod exits;
 
-pub use construct::{ConstructOptions, construct};
+pub use construct::{ConstructOptions, Ticks, construct};
 pub use edges::{Incoming, Renames, remove_params, remove_redundant_params};
 pub use exits::{ResumeState, SsaInfo};

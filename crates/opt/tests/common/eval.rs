@@ -2,10 +2,12 @@
 //! opcodes' evaluation functions. It reads functions as they are, checks that every register is
 //! assigned before it is read, and follows deoptimizations by going on in the register form.
 
+use cupola_ir::analysis::Cfg;
 use cupola_ir::{
     Block, Effects, EntryKind, Form, FrameState, FuncId, Function, Imm, InstData, MemId, MemoryOp,
     Module, Op, PAGE_SIZE, Reg, SlotValue, TrapCode, Type, memory,
 };
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Why evaluation ended without results.
@@ -27,6 +29,8 @@ pub struct Outcome {
     pub globals: Vec<u64>,
     /// Dialect operations with effects and calls of imports, with their operands.
     pub trace: Vec<(String, Vec<u64>)>,
+    /// Fuel left, if it is consumed.
+    pub fuel: Option<i64>,
 }
 
 /// An instance of a module.
@@ -41,6 +45,12 @@ pub struct Machine<'a> {
     depth: u32,
     /// How often code has left for the interpreter.
     pub deopts: u64,
+    /// Ticks of forced deoptimizations so far, and the number of the one that fails.
+    ticks: u64,
+    failing: Option<u64>,
+    fuel: Option<i64>,
+    /// Graphs of register forms, for their back edges.
+    graphs: FxHashMap<*const Function, Cfg>,
     /// A function to run in another form, at its calls.
     instead: Option<(FuncId, &'a Function)>,
     /// An entry at a loop header: the optimized code, and the arrivals at the header before it.
@@ -67,6 +77,10 @@ impl<'a> Machine<'a> {
             steps: 0,
             depth: 0,
             deopts: 0,
+            ticks: 0,
+            failing: None,
+            fuel: None,
+            graphs: FxHashMap::default(),
             instead: None,
             osr: None,
         }
@@ -84,10 +98,43 @@ impl<'a> Machine<'a> {
         self
     }
 
+    /// Makes the tick with this number, counted from 1, force a deoptimization.
+    pub fn fail_tick(mut self, number: u64) -> Self {
+        self.failing = Some(number);
+        self
+    }
+
+    /// Consumes fuel, of which there is so much.
+    pub fn fuel(mut self, fuel: i64) -> Self {
+        self.fuel = Some(fuel);
+        self
+    }
+
     pub fn call(mut self, func: FuncId, args: &[u64]) -> (Outcome, u64) {
         let result = self.invoke(func, args);
-        let Machine { memories, globals, trace, deopts, .. } = self;
-        (Outcome { result, memories, globals, trace }, deopts)
+        let Machine { memories, globals, trace, deopts, fuel, .. } = self;
+        (Outcome { result, memories, globals, trace, fuel }, deopts)
+    }
+
+    /// How many ticks of forced deoptimizations a call comes by.
+    pub fn count_ticks(mut self, func: FuncId, args: &[u64]) -> u64 {
+        let _ = self.invoke(func, args);
+        self.ticks
+    }
+
+    fn consume_fuel(&mut self) -> Step<()> {
+        let Some(fuel) = &mut self.fuel else { return Ok(()) };
+        *fuel -= 1;
+        if *fuel < 0 { Err(Stop::Trap(TrapCode::OutOfFuel)) } else { Ok(()) }
+    }
+
+    /// Consumes the fuel of an edge: the register form implies that of back edges, SSA form says it.
+    fn take_edge(&mut self, code: &Function, from: Block, to: Block) -> Step<()> {
+        if self.fuel.is_none() || code.form == Form::Ssa {
+            return Ok(());
+        }
+        let graph = self.graphs.entry(code).or_insert_with(|| Cfg::compute(code));
+        if graph.is_back_edge(from, to) { self.consume_fuel() } else { Ok(()) }
     }
 
     fn invoke(&mut self, func: FuncId, args: &[u64]) -> Step<Vec<u64>> {
@@ -109,6 +156,9 @@ impl<'a> Machine<'a> {
             Form::Ssa => code.blocks[code.entry()].params.to_vec(),
         };
         assert_eq!(params.len(), args.len());
+        if code.form == Form::Register {
+            self.consume_fuel()?;
+        }
         let mut regs = vec![None; code.regs.len()];
         for (param, &arg) in params.iter().zip(args) {
             regs[param.as_u32() as usize] = Some(arg);
@@ -163,6 +213,7 @@ impl<'a> Machine<'a> {
             for (&param, value) in params.iter().zip(values) {
                 regs[param.as_u32() as usize] = Some(value);
             }
+            self.take_edge(code, block, target.block)?;
             (block, index) = (target.block, 0);
             if let Some(entry) = self.osr_entry(code, block) {
                 let EntryKind::Osr { regs: live, .. } = &entry.entry_kind else { unreachable!() };
@@ -288,6 +339,14 @@ impl<'a> Machine<'a> {
             }
             Imm::Trap(code) if args[0] as u32 != 0 => return Err(Stop::Trap(code)),
             Imm::Trap(_) | Imm::FrameState(_) => vec![],
+            _ if data.op == Op::FuelTick => {
+                self.consume_fuel()?;
+                vec![]
+            }
+            _ if data.op == Op::DeoptTick => {
+                self.ticks += 1;
+                vec![u64::from(self.failing != Some(self.ticks))]
+            }
             _ if data.op == Op::Select => vec![args[if args[0] as u32 != 0 { 1 } else { 2 }]],
             _ if data.op == Op::Copy => vec![args[0]],
             _ => panic!("{} has no meaning here", data.op),

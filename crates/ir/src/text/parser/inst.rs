@@ -98,7 +98,7 @@ impl<'s> Parser<'s> {
             }
             Format::CallIndirect => self.call_indirect(body, inst),
             Format::Dialect => self.dialect(body, inst),
-            Format::DeoptTick => Ok(()),
+            Format::DeoptTick | Format::FuelTick => Ok(()),
             Format::TrapIf => {
                 inst.args.push(self.reg(body)?);
                 self.expect(Kind::Comma)?;
