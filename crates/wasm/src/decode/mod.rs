@@ -1,0 +1,84 @@
+//! Decoding: one pass over the sections.
+//!
+//! Sections are validated as they are read; function bodies only found, to be validated when they
+//! are translated, or here if asked for. Names come from the name section; a source position is
+//! an instruction's offset in the file (0, where the magic number stands, is none).
+
+mod sections;
+
+use crate::error::Error;
+use crate::info::ModuleInfo;
+use crate::module::{Options, Validation};
+use crate::types::ValType;
+use sections::Sections;
+use std::sync::Arc;
+use wasmparser::{
+    FuncToValidate, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
+};
+
+/// What is supported.
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::BULK_MEMORY_OPT)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::MULTI_MEMORY);
+
+/// Decodes a module. `name` stands in backtraces unless the module names itself.
+pub(crate) fn decode(
+    name: &str,
+    bytes: Arc<[u8]>,
+    options: &Options,
+) -> Result<(cupola_ir::Module, ModuleInfo), Error> {
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut parser = Parser::new(0);
+    parser.set_features(FEATURES);
+    let mut sections = Sections::new(name);
+    let mut resources: Option<ValidatorResources> = None;
+    let mut bodies = Vec::new();
+    for payload in parser.parse_all(&bytes) {
+        let payload = payload?;
+        if let Payload::Version { encoding: wasmparser::Encoding::Component, .. } = payload {
+            return Err(Error::unsupported("component model", 0));
+        }
+        if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
+            let range = body.range();
+            bodies.push(range.start as usize..range.end as usize);
+            if options.validation == Validation::Eager {
+                func.into_validator(FuncValidatorAllocations::default()).validate(&body)?;
+            } else if resources.is_none() {
+                resources = Some(func.resources);
+            }
+            continue;
+        }
+        sections.read(payload)?;
+    }
+    sections.finish(bytes, bodies, resources)
+}
+
+/// A validator for one function of a module.
+pub(crate) fn function_validator(
+    info: &ModuleInfo,
+    func: u32,
+) -> Option<wasmparser::FuncValidator<ValidatorResources>> {
+    let resources = info.unchecked.clone()?;
+    let to_validate = FuncToValidate {
+        resources,
+        index: func,
+        ty: info.funcs[func as usize],
+        features: FEATURES,
+    };
+    Some(to_validate.into_validator(FuncValidatorAllocations::default()))
+}
+
+/// The type from the decoder's.
+pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Error> {
+    ValType::from_parsed(ty).ok_or_else(|| Error::unsupported(format!("type {ty}"), offset))
+}

@@ -1,0 +1,96 @@
+//! What modules can import: functions of the host and of other instances, and constants.
+
+use crate::info::Export;
+use crate::instance::Instance;
+use crate::types::{Val, ValType};
+use cupola::{Caller, HostError, HostResult, Value, ValueList};
+use cupola_ir::Signature;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// What a host provides, by module and name.
+#[derive(Clone, Default)]
+pub struct Imports {
+    pub(crate) funcs: cupola::Imports,
+    pub(crate) globals: FxHashMap<(String, String), Val>,
+}
+
+impl Imports {
+    /// Nothing.
+    pub fn new() -> Imports {
+        Imports::default()
+    }
+
+    /// Provides a closure over Rust values; `params` arrive as a tuple.
+    pub fn func<P, R, F>(&mut self, module: &str, name: &str, f: F) -> &mut Imports
+    where
+        P: ValueList + 'static,
+        R: HostResult + 'static,
+        F: Fn(P) -> R + Send + Sync + 'static,
+    {
+        self.funcs.func(module, name, f);
+        self
+    }
+
+    /// Provides a closure that also gets the calling instance.
+    pub fn func_with_caller<P, R, F>(&mut self, module: &str, name: &str, f: F) -> &mut Imports
+    where
+        P: ValueList + 'static,
+        R: HostResult + 'static,
+        F: Fn(&mut Caller<'_>, P) -> R + Send + Sync + 'static,
+    {
+        self.funcs.func_with_caller(module, name, f);
+        self
+    }
+
+    /// Provides the value of an immutable global.
+    pub fn global(&mut self, module: &str, name: &str, value: Val) -> &mut Imports {
+        self.globals.insert((module.to_owned(), name.to_owned()), value);
+        self
+    }
+
+    /// Provides what an instance exports: functions, but for those that take or give references to
+    /// functions, and immutable globals of number types. A function cannot be called while the
+    /// instance that it belongs to waits for a call of its own.
+    pub fn instance(&mut self, module: &str, instance: &Arc<Mutex<Instance>>) -> &mut Imports {
+        let exporter = instance.lock();
+        let info = exporter.module().info.clone();
+        for (name, export) in &info.exports {
+            match *export {
+                Export::Func(func) => {
+                    let ty = info.func_type(func);
+                    if ty.params.iter().chain(&ty.results).any(|&ty| ty == ValType::FuncRef) {
+                        continue;
+                    }
+                    let sig = Signature::new(
+                        ty.params.iter().map(|ty| ty.register()),
+                        ty.results.iter().map(|ty| ty.register()),
+                    );
+                    let callee = instance.clone();
+                    let call = move |_: &mut Caller<'_>, args: &[Value]| {
+                        let Some(mut callee) = callee.try_lock() else {
+                            return Err(HostError::from(
+                                "not supported yet: call back into an instance that waits for a \
+                                 call of its own",
+                            ));
+                        };
+                        Ok(callee.engine_mut().call_func(func, args)?)
+                    };
+                    self.funcs.func_dynamic(module, name, sig, call);
+                }
+                Export::Global(index) => {
+                    let global = &info.globals[index as usize];
+                    if !global.mutable
+                        && global.ty != ValType::FuncRef
+                        && let Some(value) = exporter.global(name)
+                    {
+                        self.global(module, name, value);
+                    }
+                }
+                Export::Memory(_) | Export::Table(_) => {}
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,207 @@
+//! Instances: modules set up to run.
+
+use crate::error::Error;
+use crate::imports::Imports;
+use crate::info::{Export, ModuleInfo, SegmentMode, TablePlace};
+use crate::module::Module;
+use crate::state::State;
+use crate::types::{Val, ValType, func_of, type_list};
+use cupola::Value;
+use cupola_ir::{GlobalId, TrapCode};
+use std::sync::Arc;
+
+/// An instance of a module: memories, tables and globals of its own.
+pub struct Instance {
+    engine: cupola::Instance,
+    module: Module,
+}
+
+impl Instance {
+    /// Sets up an instance: binds imports, initializes globals, tables and memories, and runs the
+    /// start function.
+    ///
+    /// # Errors
+    /// If an import is missing or of another type, a segment does not fit, or the start function
+    /// traps.
+    pub fn new(module: &Module, imports: &Imports) -> Result<Instance, Error> {
+        let info = &module.info;
+        let globals = global_values(info, imports)?;
+        let elements: Vec<Arc<[u64]>> = info
+            .elements
+            .iter()
+            .map(|segment| segment.items.iter().map(|item| item.eval(&globals)).collect())
+            .collect();
+        // Active and declared segments are gone once the instance is set up.
+        let remaining = info.elements.iter().zip(&elements).map(|(segment, items)| {
+            if matches!(segment.mode, SegmentMode::Passive) {
+                items.clone()
+            } else {
+                Arc::default()
+            }
+        });
+        let state = State::new(info.clone(), remaining.collect());
+        init_host_tables(&state, &elements, &globals)?;
+        let mut engine =
+            cupola::Instance::with_data(&module.engine, &imports.funcs, Box::new(state))?;
+        for (index, (global, &slot)) in info.globals.iter().zip(&globals).enumerate() {
+            let value = Value::from_slot(global.ty.register(), slot);
+            engine.set_global(GlobalId::from_u32(index as u32), value);
+        }
+        init_engine_tables(&mut engine, info, &elements, &globals)?;
+        init_memories(&mut engine, info, &globals)?;
+        if let Some(start) = info.start {
+            engine.call_func(start, &[])?;
+        }
+        Ok(Instance { engine, module: module.clone() })
+    }
+
+    /// The module that this is an instance of.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The engine's instance.
+    pub fn engine(&self) -> &cupola::Instance {
+        &self.engine
+    }
+
+    pub(crate) fn engine_mut(&mut self) -> &mut cupola::Instance {
+        &mut self.engine
+    }
+
+    /// Calls an exported function.
+    ///
+    /// # Errors
+    /// If there is no such function, the arguments are not of its parameters' types, or it traps.
+    ///
+    /// # Panics
+    /// If a host function panics, with that panic.
+    pub fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
+        let func = self
+            .module
+            .export_func_id(name)
+            .ok_or_else(|| Error::NoExport { kind: "function", name: name.to_owned() })?;
+        let ty = self.module.info.func_type(func);
+        if !args.iter().map(|arg| arg.ty()).eq(ty.params.iter().copied()) {
+            return Err(Error::Arguments {
+                name: name.to_owned(),
+                expected: type_list(ty.params.iter().copied()),
+                found: type_list(args.iter().map(|arg| arg.ty())),
+            });
+        }
+        let args: Vec<Value> = args.iter().map(|arg| arg.to_engine()).collect();
+        let results = self.engine.call_func(func, &args)?;
+        let typed = ty.results.iter().zip(results);
+        Ok(typed.map(|(&ty, value)| Val::from_slot(ty, value.to_slot())).collect())
+    }
+
+    /// The bytes of an exported memory.
+    pub fn memory(&self, name: &str) -> Option<&[u8]> {
+        match self.module.info.exports.get(name) {
+            Some(Export::Memory(memory)) => self.engine.memory(*memory),
+            _ => None,
+        }
+    }
+
+    /// The bytes of an exported memory, to be written.
+    pub fn memory_mut(&mut self, name: &str) -> Option<&mut [u8]> {
+        match self.module.info.exports.get(name) {
+            Some(Export::Memory(memory)) => self.engine.memory_mut(*memory),
+            _ => None,
+        }
+    }
+
+    /// The value of an exported global.
+    pub fn global(&self, name: &str) -> Option<Val> {
+        let Some(Export::Global(index)) = self.module.info.exports.get(name) else { return None };
+        let ty = self.module.info.globals[*index as usize].ty;
+        let value = self.engine.global(GlobalId::from_u32(*index))?;
+        Some(Val::from_slot(ty, value.to_slot()))
+    }
+}
+
+/// The slots that all globals start with.
+fn global_values(info: &ModuleInfo, imports: &Imports) -> Result<Vec<u64>, Error> {
+    let mut values = Vec::with_capacity(info.globals.len());
+    for import in &info.global_imports {
+        let problem = |problem: String| Error::Link {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            problem,
+        };
+        let key = (import.module.clone(), import.name.clone());
+        let value = imports.globals.get(&key).ok_or_else(|| {
+            problem(format!("no immutable global of type {} is provided", import.ty))
+        })?;
+        if value.ty() != import.ty {
+            return Err(problem(format!(
+                "the global is of type {}, not {}",
+                value.ty(),
+                import.ty
+            )));
+        }
+        if value.ty() == ValType::FuncRef && *value != Val::FuncRef(None) {
+            return Err(problem("not supported yet: functions of another instance".to_owned()));
+        }
+        values.push(value.to_engine().to_slot());
+    }
+    for global in &info.globals[info.global_imports.len()..] {
+        let value = global.init.as_ref().map_or(0, |init| init.eval(&values));
+        values.push(value);
+    }
+    Ok(values)
+}
+
+/// Where the items of a segment go, if there is room for them.
+fn place(offset: u64, count: usize, len: usize) -> Option<std::ops::Range<usize>> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(count)?;
+    (end <= len).then_some(start..end)
+}
+
+const TABLE_OOB: Error = Error::Segment(TrapCode::TableOutOfBounds);
+
+fn init_host_tables(state: &State, elements: &[Arc<[u64]>], globals: &[u64]) -> Result<(), Error> {
+    for (segment, items) in state.info.elements.iter().zip(elements) {
+        let SegmentMode::Active(table, offset) = &segment.mode else { continue };
+        let TablePlace::Host(table) = state.info.tables[*table as usize].place else { continue };
+        let mut slots = state.host_table(table);
+        let range = place(offset.eval(globals), items.len(), slots.len()).ok_or(TABLE_OOB)?;
+        slots[range].copy_from_slice(items);
+    }
+    Ok(())
+}
+
+fn init_engine_tables(
+    engine: &mut cupola::Instance,
+    info: &ModuleInfo,
+    elements: &[Arc<[u64]>],
+    globals: &[u64],
+) -> Result<(), Error> {
+    for (segment, items) in info.elements.iter().zip(elements) {
+        let SegmentMode::Active(table, offset) = &segment.mode else { continue };
+        let TablePlace::Engine(table) = info.tables[*table as usize].place else { continue };
+        let len = engine.table_len(table).unwrap_or(0) as usize;
+        let range = place(offset.eval(globals), items.len(), len).ok_or(TABLE_OOB)?;
+        for (slot, &item) in range.zip(items.iter()) {
+            engine.table_set(table, slot as u64, func_of(item));
+        }
+    }
+    Ok(())
+}
+
+fn init_memories(
+    engine: &mut cupola::Instance,
+    info: &ModuleInfo,
+    globals: &[u64],
+) -> Result<(), Error> {
+    for segment in &info.data {
+        let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
+        let bytes = &info.bytes[segment.bytes.clone()];
+        let memory = engine.memory_mut(*memory).unwrap_or_default();
+        let range = place(offset.eval(globals), bytes.len(), memory.len())
+            .ok_or(Error::Segment(TrapCode::MemOutOfBounds))?;
+        memory[range].copy_from_slice(bytes);
+    }
+    Ok(())
+}

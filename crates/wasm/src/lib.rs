@@ -1,0 +1,42 @@
+//! WebAssembly on Cupola.
+//!
+//! A [`Module`] is decoded and indexed at load; each of its functions is validated and translated
+//! to register form at its first call. An [`Instance`] of it runs on the engine, starting in the
+//! interpreter and climbing through its tiers.
+//!
+//! What is there: WebAssembly 1.0, mutable globals, sign extension, saturating conversions,
+//! multiple values, bulk memory, reference types, extended constants, multiple memories. What is
+//! not gives [`Error::Unsupported`] with the proposal's name and the place: SIMD, 64-bit memories,
+//! tail calls, threads, garbage collection, exceptions; and imports of memories, tables and mutable
+//! globals. Functions of other instances can be imported ([`Imports::instance`]).
+//!
+//! ```
+//! use cupola_wasm::{Imports, Instance, Module, Options, Val};
+//!
+//! let wat = r#"(module (func (export "add") (param i32 i32) (result i32)
+//!     (i32.add (local.get 0) (local.get 1))))"#;
+//! let engine = cupola::Engine::new(cupola::Config::new())?;
+//! let module = Module::new(&engine, "add.wat", wat::parse_str(wat)?, &Options::default())?;
+//! let mut instance = Instance::new(&module, &Imports::new())?;
+//! assert_eq!(instance.call("add", &[Val::I32(40), Val::I32(2)])?, [Val::I32(42)]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod bodies;
+mod decode;
+mod error;
+mod imports;
+mod info;
+mod instance;
+mod module;
+mod ops;
+mod state;
+mod translate;
+mod types;
+
+pub use error::Error;
+pub use imports::Imports;
+pub use instance::Instance;
+pub use module::{Module, Options, Validation};
+pub use types::{FuncType, Val, ValType};

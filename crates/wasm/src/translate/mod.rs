@@ -1,0 +1,276 @@
+//! Translation of a function from stack code to register form, in one pass over its body.
+//!
+//! The operand stack exists only while translating ([`stack`]); `local.set` of a value that was
+//! just computed lets the computing instruction assign the local's register. Structured control
+//! flow becomes blocks made when something branches to them ([`control`]). Code that cannot be
+//! reached is validated but not translated. Locals start at zero: they are set to it where the
+//! first block, loop or `if` begins, but for those that the code before it has assigned.
+//!
+//! Not done here: anything that costs a second pass; optimizing tiers do that on SSA form.
+
+mod control;
+mod emit;
+mod numeric;
+mod stack;
+mod variables;
+
+use crate::decode::{function_validator, val_type};
+use crate::error::Error;
+use crate::info::ModuleInfo;
+use crate::ops::WasmOp;
+use control::Frame;
+use cupola_ir::{
+    FuncId, Function, GlobalId, Imm, InstData, MemArg, MemId, Op, Signature, SiteId, SrcLoc,
+    TrapCode, Type,
+};
+use emit::Emitter;
+use numeric::{load_op, pure_op, store_op};
+use smallvec::SmallVec;
+use stack::{Operand, Place, Stack};
+use wasmparser::{BinaryReader, MemArgTarget, Operator, OperatorsReader};
+
+/// Translates a defined function; validates it on the way if that was not done before.
+pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Error> {
+    let index = func.as_u32();
+    let range = info.bodies[(index - info.imported_funcs) as usize].clone();
+    let start = range.start as u64;
+    let mut reader = BinaryReader::new_features(&info.bytes[range], start, crate::decode::FEATURES);
+    let mut validator = function_validator(info, index);
+
+    let ty = info.func_type(func);
+    let mut locals: Vec<Type> = Vec::new();
+    for _ in 0..reader.read_var_u32()? {
+        let offset = reader.original_position();
+        let count = reader.read_var_u32()?;
+        let ty: wasmparser::ValType = reader.read()?;
+        if let Some(validator) = &mut validator {
+            // Also bounds how many there are.
+            validator.define_locals(offset, count, ty)?;
+        }
+        let ty = val_type(ty, offset)?.register();
+        locals.extend((0..count).map(|_| ty));
+    }
+    let sig = Signature::new(
+        ty.params.iter().map(|ty| ty.register()),
+        ty.results.iter().map(|ty| ty.register()),
+    );
+    let params = sig.params.len();
+    let mut translator = Translator {
+        info,
+        stack: Stack::new(params + locals.len()),
+        uninit: (0..params + locals.len()).map(|local| local >= params).collect(),
+        straight: true,
+        frames: Vec::new(),
+        reachable: true,
+        skipped: 0,
+        emit: Emitter::new(sig, &locals),
+    };
+    translator.enter_function(&ty.results);
+    let mut operators = OperatorsReader::new(reader);
+    while !operators.eof() {
+        let (op, offset) = operators.read_with_offset()?;
+        if let Some(validator) = &mut validator {
+            validator.op(offset, &op)?;
+        }
+        translator.emit.loc = SrcLoc(u32::try_from(offset).unwrap_or(0));
+        translator.operator(&op, offset)?;
+    }
+    operators.finish()?;
+    Ok(translator.emit.func)
+}
+
+struct Translator<'a> {
+    info: &'a ModuleInfo,
+    emit: Emitter,
+    stack: Stack,
+    frames: Vec<Frame>,
+    /// Whether the code that comes next can be reached.
+    reachable: bool,
+    /// Nested blocks in code that cannot be reached.
+    skipped: u32,
+    /// No block, loop or `if` has begun yet.
+    straight: bool,
+    /// Locals that hold zero without having been assigned it; while `straight`.
+    uninit: Vec<bool>,
+}
+
+impl Translator<'_> {
+    fn operator(&mut self, op: &Operator<'_>, offset: u64) -> Result<(), Error> {
+        if !self.reachable {
+            match op {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    self.skipped += 1;
+                    return Ok(());
+                }
+                Operator::End if self.skipped > 0 => {
+                    self.skipped -= 1;
+                    return Ok(());
+                }
+                Operator::End => {}
+                Operator::Else if self.skipped == 0 => {}
+                _ => return Ok(()),
+            }
+        }
+        if let Some(pure) = pure_op(op) {
+            let (params, result) = pure.pure_signature().expect("the table has pure opcodes");
+            let args = self.stack.pop_regs(&mut self.emit, params.len());
+            return self.finish(pure, &args, Imm::None, &[result]);
+        }
+        if let Some((load, memarg)) = load_op(op) {
+            let address = self.stack.pop_reg(&mut self.emit);
+            let (ty, _) = load.access().expect("the table has loads");
+            return self.finish(load, &[address], mem_arg(memarg), &[ty]);
+        }
+        if let Some((store, memarg)) = store_op(op) {
+            let args = self.stack.pop_regs(&mut self.emit, 2);
+            return self.finish(store, &args, mem_arg(memarg), &[]);
+        }
+        match *op {
+            Operator::Nop => Ok(()),
+            Operator::Unreachable => {
+                self.emit.push(
+                    InstData::new(Op::Trap, &[], &[]).with_imm(Imm::Trap(TrapCode::Unreachable)),
+                );
+                self.reachable = false;
+                Ok(())
+            }
+            Operator::Block { blockty } => self.block(blockty, offset),
+            Operator::Loop { blockty } => self.loop_(blockty, offset),
+            Operator::If { blockty } => self.if_(blockty, offset),
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => self.br(relative_depth),
+            Operator::BrIf { relative_depth } => self.br_if(relative_depth),
+            Operator::BrTable { ref targets } => self.br_table(targets),
+            Operator::Return => self.br(self.frames.len() as u32 - 1),
+            Operator::Call { function_index } => {
+                let func = FuncId::from_u32(function_index);
+                let ty = self.info.func_type(func);
+                let args = self.stack.pop_regs(&mut self.emit, ty.params.len());
+                self.finish(Op::Call, &args, Imm::Func(func), &stack::registers(&ty.results))
+            }
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(type_index, table_index, offset)
+            }
+            Operator::Drop => {
+                self.stack.pop();
+                Ok(())
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let args = self.stack.pop_regs(&mut self.emit, 3);
+                let ty = self.emit.func.regs[args[0]];
+                self.finish(Op::Select, &[args[2], args[0], args[1]], Imm::None, &[ty])
+            }
+            Operator::LocalGet { local_index } => self.local_get(local_index),
+            Operator::LocalSet { local_index } => self.local_set(local_index),
+            Operator::LocalTee { local_index } => self.local_tee(local_index),
+            Operator::GlobalGet { global_index } => {
+                let ty = self.info.globals[global_index as usize].ty.register();
+                let global = Imm::Global(GlobalId::from_u32(global_index));
+                self.finish(Op::GlobalGet, &[], global, &[ty])
+            }
+            Operator::GlobalSet { global_index } => {
+                let value = self.stack.pop_reg(&mut self.emit);
+                let global = Imm::Global(GlobalId::from_u32(global_index));
+                self.finish(Op::GlobalSet, &[value], global, &[])
+            }
+            Operator::MemorySize { mem } => {
+                let memory = Imm::Memory(MemId::from_u32(mem));
+                self.finish(Op::MemorySize, &[], memory, &[Type::I32])
+            }
+            Operator::MemoryGrow { mem } => {
+                let pages = self.stack.pop_reg(&mut self.emit);
+                let memory = Imm::Memory(MemId::from_u32(mem));
+                self.finish(Op::MemoryGrow, &[pages], memory, &[Type::I32])
+            }
+            Operator::I32Const { value } => self.constant(Type::I32, u64::from(value as u32)),
+            Operator::I64Const { value } => self.constant(Type::I64, value as u64),
+            Operator::F32Const { value } => self.constant(Type::F32, u64::from(value.bits())),
+            Operator::F64Const { value } => self.constant(Type::F64, value.bits()),
+            Operator::RefNull { .. } => self.constant(Type::I64, 0),
+            Operator::RefFunc { function_index } => {
+                let func = FuncId::from_u32(function_index);
+                self.constant(Type::I64, crate::types::func_payload(Some(func)))
+            }
+            Operator::RefIsNull => {
+                let reference = self.stack.pop_reg(&mut self.emit);
+                self.finish(Op::I64Eqz, &[reference], Imm::None, &[Type::I32])
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                self.dialect(WasmOp::MemoryCopy, &[dst_mem, src_mem])
+            }
+            Operator::MemoryFill { mem } => self.dialect(WasmOp::MemoryFill, &[mem]),
+            Operator::MemoryInit { data_index, mem } => {
+                self.dialect(WasmOp::MemoryInit, &[data_index, mem])
+            }
+            Operator::DataDrop { data_index } => self.dialect(WasmOp::DataDrop, &[data_index]),
+            Operator::TableGet { table } => self.dialect(WasmOp::TableGet, &[table]),
+            Operator::TableSet { table } => self.dialect(WasmOp::TableSet, &[table]),
+            Operator::TableSize { table } => self.dialect(WasmOp::TableSize, &[table]),
+            Operator::TableGrow { table } => self.dialect(WasmOp::TableGrow, &[table]),
+            Operator::TableFill { table } => self.dialect(WasmOp::TableFill, &[table]),
+            Operator::TableCopy { dst_table, src_table } => {
+                self.dialect(WasmOp::TableCopy, &[dst_table, src_table])
+            }
+            Operator::TableInit { elem_index, table } => {
+                self.dialect(WasmOp::TableInit, &[elem_index, table])
+            }
+            Operator::ElemDrop { elem_index } => self.dialect(WasmOp::ElemDrop, &[elem_index]),
+            ref other => Err(Error::unsupported(format!("instruction {other:?}"), offset)),
+        }
+    }
+
+    /// Emits an instruction whose operands were popped, and pushes its results.
+    fn finish(
+        &mut self,
+        op: Op,
+        args: &[cupola_ir::Reg],
+        imm: Imm,
+        results: &[Type],
+    ) -> Result<(), Error> {
+        let results: SmallVec<[_; 4]> =
+            results.iter().map(|&ty| self.stack.push_temp(&mut self.emit, ty)).collect();
+        self.emit.push(InstData::new(op, args, &results).with_imm(imm));
+        Ok(())
+    }
+
+    fn constant(&mut self, ty: Type, bits: u64) -> Result<(), Error> {
+        self.stack.push(Operand { place: Place::Const(bits), ty });
+        Ok(())
+    }
+
+    fn site(&mut self) -> SiteId {
+        self.emit.func.num_sites += 1;
+        SiteId::from_u32(self.emit.func.num_sites - 1)
+    }
+
+    fn call_indirect(&mut self, ty: u32, table: u32, offset: u64) -> Result<(), Error> {
+        let crate::info::TablePlace::Engine(table) = self.info.tables[table as usize].place else {
+            return Err(Error::Invalid {
+                message: "call through a table of host references".to_owned(),
+                offset,
+            });
+        };
+        let ty = &self.info.types[ty as usize];
+        let args = self.stack.pop_regs(&mut self.emit, ty.params.len() + 1);
+        let imm = Imm::Indirect(ty.sig, table, self.site());
+        self.finish(Op::CallIndirect, &args, imm, &stack::registers(&ty.results))
+    }
+
+    /// Emits a dialect operation; its immediates are its last operands.
+    fn dialect(&mut self, op: WasmOp, immediates: &[u32]) -> Result<(), Error> {
+        let (params, results) = op.types();
+        for &immediate in immediates {
+            self.constant(Type::I32, u64::from(immediate))?;
+        }
+        let args = self.stack.pop_regs(&mut self.emit, params.len());
+        let imm = Imm::Dialect(op.id(), self.site());
+        self.finish(Op::Dialect, &args, imm, results)
+    }
+}
+
+fn mem_arg(memarg: &wasmparser::MemArg) -> Imm {
+    // An index into the array types would be of a proposal that is not enabled.
+    let (MemArgTarget::Memory(index) | MemArgTarget::Array(index)) = memarg.target;
+    Imm::Mem(MemArg { memory: MemId::from_u32(index), offset: memarg.offset })
+}

@@ -1,0 +1,288 @@
+//! Runs one specification script.
+
+use cupola::ir::TrapCode;
+use cupola::{Config, Engine};
+use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, Validation};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wast::core::{NanPattern, WastArgCore, WastRetCore};
+use wast::lexer::Lexer;
+use wast::parser::{ParseBuffer, parse};
+use wast::token::Id;
+use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+type Shared = Arc<parking_lot::Mutex<Instance>>;
+
+/// What became of a script.
+pub struct Outcome {
+    /// How many directives it has.
+    pub total: usize,
+    /// Lines and messages of those that failed.
+    pub failures: Vec<(usize, String)>,
+}
+
+struct Session {
+    engine: Engine,
+    imports: Imports,
+    current: Option<Shared>,
+    named: HashMap<String, Option<Shared>>,
+    definitions: HashMap<String, Module>,
+    last_definition: Option<Module>,
+}
+
+/// Runs a script on an engine of its own.
+pub fn run(text: &str, config: Config) -> Outcome {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer).expect("the suite's files are well-formed");
+    let script = parse::<Wast<'_>>(&buffer).expect("the suite's files are well-formed");
+    let mut session = Session {
+        engine: Engine::new(config).expect("the configuration is valid"),
+        imports: spectest(),
+        current: None,
+        named: HashMap::new(),
+        definitions: HashMap::new(),
+        last_definition: None,
+    };
+    let mut outcome = Outcome { total: 0, failures: Vec::new() };
+    for directive in script.directives {
+        let line = directive.span().linecol_in(text).0 + 1;
+        outcome.total += 1;
+        if let Err(message) = session.directive(directive) {
+            outcome.failures.push((line, message.replace('\n', " ")));
+        }
+    }
+    outcome
+}
+
+/// What scripts may import from `spectest`, as far as it is supported.
+fn spectest() -> Imports {
+    let mut imports = Imports::new();
+    imports
+        .func("spectest", "print", |(): ()| ())
+        .func("spectest", "print_i32", |_: i32| ())
+        .func("spectest", "print_i64", |_: i64| ())
+        .func("spectest", "print_f32", |_: f32| ())
+        .func("spectest", "print_f64", |_: f64| ())
+        .func("spectest", "print_i32_f32", |_: (i32, f32)| ())
+        .func("spectest", "print_f64_f64", |_: (f64, f64)| ())
+        .global("spectest", "global_i32", Val::I32(666))
+        .global("spectest", "global_i64", Val::I64(666))
+        .global("spectest", "global_f32", Val::F32(666.6))
+        .global("spectest", "global_f64", Val::F64(666.6));
+    imports
+}
+
+impl Session {
+    fn directive(&mut self, directive: WastDirective<'_>) -> Result<(), String> {
+        match directive {
+            WastDirective::Module(mut module) => {
+                let name = module.name().map(|id| id.name().to_owned());
+                self.current = None;
+                if let Some(name) = &name {
+                    self.named.insert(name.clone(), None);
+                }
+                let bytes = module.encode().map_err(|e| e.to_string())?;
+                let module = self.load(&bytes).map_err(|e| e.to_string())?;
+                self.instantiate(&module, name)
+            }
+            WastDirective::ModuleDefinition(mut module) => {
+                let name = module.name().map(|id| id.name().to_owned());
+                let bytes = module.encode().map_err(|e| e.to_string())?;
+                let module = self.load(&bytes).map_err(|e| e.to_string())?;
+                if let Some(name) = name {
+                    self.definitions.insert(name, module.clone());
+                }
+                self.last_definition = Some(module);
+                Ok(())
+            }
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                let module = match module {
+                    Some(id) => self.definitions.get(id.name()).cloned(),
+                    None => self.last_definition.clone(),
+                };
+                let module = module.ok_or("no such module definition")?;
+                self.instantiate(&module, instance.map(|id| id.name().to_owned()))
+            }
+            WastDirective::AssertMalformed { module, .. } => self.rejects(module, true),
+            WastDirective::AssertInvalid { module, .. } => self.rejects(module, false),
+            WastDirective::AssertInvalidCustom { .. } => Ok(()),
+            WastDirective::Register { name, module, .. } => {
+                let instance = self.instance(module)?;
+                self.imports.instance(name, &instance);
+                Ok(())
+            }
+            WastDirective::Invoke(invoke) => {
+                self.invoke(&invoke)?.map(|_| ()).map_err(|e| e.to_string())
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                let error = match self.execute(exec)? {
+                    Ok(values) => return Err(format!("gave {values:?}, not trap `{message}`")),
+                    Err(error) => error,
+                };
+                match error.trap_code() {
+                    Some(code) if expected_codes(message).contains(&code) => Ok(()),
+                    _ => Err(format!("expected trap `{message}`, got: {error}")),
+                }
+            }
+            WastDirective::AssertExhaustion { call, .. } => match self.invoke(&call)? {
+                Err(error) if error.trap_code() == Some(TrapCode::StackOverflow) => Ok(()),
+                Err(error) => Err(format!("expected a stack overflow, got: {error}")),
+                Ok(values) => Err(format!("gave {values:?}, not a stack overflow")),
+            },
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let values = self.execute(exec)?.map_err(|e| e.to_string())?;
+                let fits = values.len() == results.len()
+                    && values
+                        .iter()
+                        .zip(&results)
+                        .all(|(value, expected)| matches(*value, expected));
+                if fits { Ok(()) } else { Err(format!("gave {values:?}, not {results:?}")) }
+            }
+            WastDirective::AssertUnlinkable { mut module, .. } => {
+                let bytes = module.encode().map_err(|e| e.to_string())?;
+                let module = self.load(&bytes).map_err(|e| e.to_string())?;
+                match Instance::new(&module, &self.imports) {
+                    Err(
+                        Error::Link { .. } | Error::Engine(cupola::Error::MissingImport { .. }),
+                    ) => Ok(()),
+                    Err(error) => Err(format!("expected a link error, got: {error}")),
+                    Ok(_) => Err("was instantiated".to_owned()),
+                }
+            }
+            other => Err(format!("directive not known: {other:?}")),
+        }
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Module, Error> {
+        Module::new(&self.engine, "spec", bytes, &Options::default())
+    }
+
+    fn instantiate(&mut self, module: &Module, name: Option<String>) -> Result<(), String> {
+        self.current = None;
+        let instance = Instance::new(module, &self.imports).map_err(|e| e.to_string())?;
+        let instance = Arc::new(parking_lot::Mutex::new(instance));
+        self.current = Some(instance.clone());
+        if let Some(name) = name {
+            self.named.insert(name, Some(instance));
+        }
+        Ok(())
+    }
+
+    /// A module that must not load.
+    fn rejects(&self, mut module: QuoteWat<'_>, or_text: bool) -> Result<(), String> {
+        let bytes = match module.encode() {
+            Ok(bytes) => bytes,
+            Err(_) if or_text => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let options = Options { validation: Validation::Eager };
+        match Module::new(&self.engine, "spec", bytes, &options) {
+            Err(Error::Unsupported { what, .. }) if what.starts_with("import") => {
+                Err(format!("not supported yet: {what}"))
+            }
+            Err(_) => Ok(()),
+            Ok(_) => Err("was accepted".to_owned()),
+        }
+    }
+
+    fn instance(&self, name: Option<Id<'_>>) -> Result<Shared, String> {
+        let found = match name {
+            Some(id) => self.named.get(id.name()).cloned().flatten(),
+            None => self.current.clone(),
+        };
+        found.ok_or_else(|| "the module it needs did not load".to_owned())
+    }
+
+    fn invoke(&self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+        let instance = self.instance(invoke.module)?;
+        let args = invoke.args.iter().map(argument).collect::<Result<Vec<Val>, String>>()?;
+        Ok(instance.lock().call(invoke.name, &args))
+    }
+
+    fn execute(&self, exec: WastExecute<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+        match exec {
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
+            WastExecute::Wat(mut wat) => Ok(self.instantiate_only(&mut wat)),
+            WastExecute::Get { module, global, .. } => {
+                let instance = self.instance(module)?;
+                let value = instance.lock().global(global);
+                Ok(Ok(vec![value.ok_or("no such global")?]))
+            }
+        }
+    }
+
+    fn instantiate_only(&self, wat: &mut Wat<'_>) -> Result<Vec<Val>, Error> {
+        let bytes =
+            wat.encode().map_err(|e| Error::Invalid { message: e.to_string(), offset: 0 })?;
+        Instance::new(&self.load(&bytes)?, &self.imports).map(|_| Vec::new())
+    }
+}
+
+fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
+    use wast::core::{AbstractHeapType, HeapType};
+    let WastArg::Core(arg) = arg else { return Err("a component's value".to_owned()) };
+    Ok(match arg {
+        WastArgCore::I32(v) => Val::I32(*v),
+        WastArgCore::I64(v) => Val::I64(*v),
+        WastArgCore::F32(v) => Val::F32(f32::from_bits(v.bits)),
+        WastArgCore::F64(v) => Val::F64(f64::from_bits(v.bits)),
+        WastArgCore::RefExtern(v) | WastArgCore::RefHost(v) => Val::ExternRef(Some(*v)),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => {
+            Val::FuncRef(None)
+        }
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => {
+            Val::ExternRef(None)
+        }
+        other => return Err(format!("argument {other:?}")),
+    })
+}
+
+fn matches(value: Val, expected: &WastRet<'_>) -> bool {
+    let WastRet::Core(expected) = expected else { return false };
+    match (value, expected) {
+        (_, WastRetCore::Either(options)) => {
+            options.iter().any(|option| matches_core(value, option))
+        }
+        _ => matches_core(value, expected),
+    }
+}
+
+fn matches_core(value: Val, expected: &WastRetCore<'_>) -> bool {
+    match (value, expected) {
+        (Val::I32(a), WastRetCore::I32(b)) => a == *b,
+        (Val::I64(a), WastRetCore::I64(b)) => a == *b,
+        (Val::F32(a), WastRetCore::F32(pattern)) => match pattern {
+            NanPattern::CanonicalNan => a.to_bits() & 0x7fff_ffff == 0x7fc0_0000,
+            NanPattern::ArithmeticNan => a.to_bits() & 0x7fc0_0000 == 0x7fc0_0000,
+            NanPattern::Value(b) => a.to_bits() == b.bits,
+        },
+        (Val::F64(a), WastRetCore::F64(pattern)) => match pattern {
+            NanPattern::CanonicalNan => a.to_bits() & (u64::MAX >> 1) == 0x7ff8 << 48,
+            NanPattern::ArithmeticNan => a.to_bits() & 0x7ff8 << 48 == 0x7ff8 << 48,
+            NanPattern::Value(b) => a.to_bits() == b.bits,
+        },
+        (Val::FuncRef(a), WastRetCore::RefNull(_)) => a.is_none(),
+        (Val::ExternRef(a), WastRetCore::RefNull(_)) => a.is_none(),
+        (Val::ExternRef(a), WastRetCore::RefExtern(b)) => a.is_some() && (b.is_none() || a == *b),
+        (Val::FuncRef(a), WastRetCore::RefFunc(_)) => a.is_some(),
+        _ => false,
+    }
+}
+
+/// The trap codes that a trap message of the specification stands for.
+fn expected_codes(message: &str) -> &'static [TrapCode] {
+    const CODES: &[(&str, &[TrapCode])] = &[
+        ("integer divide by zero", &[TrapCode::IntDivByZero]),
+        ("integer overflow", &[TrapCode::IntOverflow]),
+        ("invalid conversion to integer", &[TrapCode::BadConversion]),
+        ("out of bounds memory access", &[TrapCode::MemOutOfBounds]),
+        ("out of bounds table access", &[TrapCode::TableOutOfBounds]),
+        ("undefined element", &[TrapCode::TableOutOfBounds]),
+        ("uninitialized element", &[TrapCode::NullFunction]),
+        ("indirect call type mismatch", &[TrapCode::SignatureMismatch]),
+        ("unreachable", &[TrapCode::Unreachable]),
+        ("call stack exhausted", &[TrapCode::StackOverflow]),
+    ];
+    CODES.iter().find(|(text, _)| message.starts_with(text)).map_or(&[], |(_, codes)| codes)
+}
