@@ -103,32 +103,7 @@ fn indirect_calls() {
         assert_eq!(world.call("go", &[3, 0]), Err(TrapCode::SignatureMismatch));
         assert_eq!(world.call("go", &[4, 0]), Err(TrapCode::TableOutOfBounds));
         assert_eq!(world.call("go", &[u64::from(u32::MAX), 0]), Err(TrapCode::TableOutOfBounds));
-
-        let site = world.feedback[world.func("go").as_u32() as usize].site(SiteId::from_u32(0));
-        let words = [&site.word0, &site.word1, &site.word2, &site.word3, &site.other];
-        let seen = words.map(|w| w.load(Relaxed));
-        let (one, two) = (world.func("one").as_u32() + 1, world.func("two").as_u32() + 1);
-        let expected = match generator.tier() {
-            Tier::T1 => [u64::from(two), 2, u64::from(one), 1, 0],
-            _ => [0; 5],
-        };
-        assert_eq!(seen, expected);
     }
-}
-
-#[test]
-fn indirect_calls_of_many_targets_are_counted_apart() {
-    let source =
-        INDIRECT.replace("null", "%three") + "func %three(a: i32) -> i32 {\nb0:\n  return a\n}\n";
-    let world = World::new(&source);
-    world.install_all(&*cupola_cranelift::baseline());
-    for index in [0, 1, 2, 2, 1, 1] {
-        world.call("go", &[index, 0]).expect("no trap");
-    }
-    let site = world.feedback[world.func("go").as_u32() as usize].site(SiteId::from_u32(0));
-    assert_eq!(site.word1.load(Relaxed), 1);
-    assert_eq!(site.word3.load(Relaxed), 3);
-    assert_eq!(site.other.load(Relaxed), 2);
 }
 
 const HOST: &str = "

@@ -33,7 +33,8 @@ impl FuncFeedback {
 /// Counters of a loop.
 #[repr(C)]
 pub struct LoopFeedback {
-    /// Back edges left until [`Helper::LoopHot`](crate::Helper::LoopHot).
+    /// Back edges left until [`Helper::LoopHot`](crate::Helper::LoopHot). T1 counts how often the
+    /// header runs instead, which is once more for each time that the loop is entered.
     pub budget: AtomicI32,
     /// What `budget` was last set to.
     pub reload: AtomicI32,
@@ -46,8 +47,8 @@ pub struct LoopFeedback {
     _padding: u32,
 }
 
-/// What a feedback site saw. For indirect calls: the targets seen (function index plus one) and
-/// how often; sites that saw more than two different targets count the rest in `other`. For
+/// What a feedback site saw. For indirect calls, which only T0 records (in T1 it cost a program
+/// that does little else a third of its time): the targets seen (function index plus one) and how often; sites that saw more than two different targets count the rest in `other`. For
 /// dialect operations, the handler decides what the words mean.
 #[repr(C)]
 pub struct SiteFeedback {

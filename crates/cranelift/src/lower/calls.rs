@@ -13,11 +13,8 @@ use cranelift_codegen::isa::CallConv;
 use cupola_ir::{
     DialectOpId, EntryKind, FuncId, InstData, Reg, SigId, SiteId, TableId, TrapCode, Type,
 };
-use cupola_runtime::{
-    FuncCell, Helper, HelperType, SiteFeedback, Symbol, VmContext, VmFuncRef, VmTable, abi,
-};
+use cupola_runtime::{FuncCell, Helper, HelperType, Symbol, VmContext, VmFuncRef, VmTable, abi};
 use smallvec::SmallVec;
-use std::mem::offset_of;
 
 /// What a signature imported into a Cranelift function is of.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -106,13 +103,7 @@ impl Lower<'_, '_> {
         self.take_results(inst, results, call);
     }
 
-    pub(super) fn call_indirect(
-        &mut self,
-        inst: &InstData,
-        sig: SigId,
-        table: TableId,
-        site: SiteId,
-    ) {
+    pub(super) fn call_indirect(&mut self, inst: &InstData, sig: SigId, table: TableId) {
         let Some((&index, operands)) = inst.args.split_last() else {
             unreachable!("the verifier gives an indirect call its index")
         };
@@ -132,9 +123,6 @@ impl Lower<'_, '_> {
         let wrong = self.b.ins().icmp_imm_s(IntCC::NotEqual, found, wanted);
         self.b.ins().trapnz(wrong, cl_trap(TrapCode::SignatureMismatch));
         let context = self.state_field(types::I64, callee, VmFuncRef::CONTEXT);
-        if !self.ssa && self.request.options.counters {
-            self.record_target(callee, context, site);
-        }
         let cell = self.state_field(types::I64, callee, VmFuncRef::CELL);
         let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
 
@@ -143,46 +131,6 @@ impl Lower<'_, '_> {
         let sig = self.sig(SigKey::Sig(sig));
         let call = self.b.ins().call_indirect(sig, entry, &args);
         self.take_results(inst, results, call);
-    }
-
-    /// Does what [`SiteFeedback::record_target`] does, without branches: more blocks would cost
-    /// more in spilled registers. Functions of other instances count as other targets.
-    fn record_target(&mut self, callee: Value, context: Value, site: SiteId) {
-        const WORD0: i32 = offset_of!(SiteFeedback, word0) as i32;
-        const WORD2: i32 = offset_of!(SiteFeedback, word2) as i32;
-        let flags = self.flags.feedback;
-        let offset = self.request.feedback.site_offset(site);
-        let site = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
-        let func = self.state_field(types::I32, callee, VmFuncRef::FUNC);
-        let func = self.b.ins().uextend(types::I64, func);
-        let key = self.b.ins().iadd_imm_s(func, 1);
-
-        let matches = |this: &mut Self, word: i32| {
-            let seen = this.b.ins().load(types::I64, flags, site, word);
-            let same = this.b.ins().icmp(IntCC::Equal, seen, key);
-            let free = this.b.ins().icmp_imm_s(IntCC::Equal, seen, 0);
-            (seen, this.b.ins().bor(same, free))
-        };
-        let (seen0, is0) = matches(self, WORD0);
-        let (seen2, is2) = matches(self, WORD2);
-        let own = self.b.ins().icmp(IntCC::Equal, context, self.ctx);
-        let is0 = self.b.ins().band(is0, own);
-        let is2 = self.b.ins().band(is2, own);
-        let is2 = self.b.ins().band_not(is2, is0);
-        let word0 = self.b.ins().select(is0, key, seen0);
-        self.b.ins().store(flags, word0, site, WORD0);
-        let word2 = self.b.ins().select(is2, key, seen2);
-        self.b.ins().store(flags, word2, site, WORD2);
-
-        let offset_of_count =
-            |this: &mut Self, count: usize| this.b.ins().iconst(types::I64, count as i64);
-        let count0 = offset_of_count(self, offset_of!(SiteFeedback, word1));
-        let count2 = offset_of_count(self, offset_of!(SiteFeedback, word3));
-        let other = offset_of_count(self, offset_of!(SiteFeedback, other));
-        let count = self.b.ins().select(is2, count2, other);
-        let count = self.b.ins().select(is0, count0, count);
-        let count = self.b.ins().iadd(site, count);
-        self.add_to(types::I64, count, 0, 1, flags);
     }
 
     /// Arguments of a native call: the context, the result area if the results need one, the

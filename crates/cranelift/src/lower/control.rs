@@ -36,7 +36,7 @@ impl<'a> Lower<'a, '_> {
 
     /// Where a branch to `target` goes, by way of a new block if it has something to do.
     fn edge(&mut self, target: &'a Target) -> (ir::Block, BlockArgs) {
-        if self.back_edges_work() && self.is_back_edge(target) {
+        if self.weaves_fuel() && self.is_back_edge(target) {
             let edge = self.b.create_block();
             self.edges.push((edge, target));
             (edge, BlockArgs::new())
@@ -61,7 +61,7 @@ impl<'a> Lower<'a, '_> {
 
     pub(super) fn br(&mut self, inst: &'a InstData) {
         let target = &inst.targets[0];
-        if self.back_edges_work() && self.is_back_edge(target) {
+        if self.weaves_fuel() && self.is_back_edge(target) {
             self.back_edge(target);
         } else {
             self.jump(target);

@@ -9,17 +9,8 @@ use super::{Lower, cl_trap};
 use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
-use cupola_ir::{Block, FrameLayout, LoopId, Reg, SrcLoc, Target, TrapCode};
+use cupola_ir::{Block, FrameLayout, LoopId, Reg, Target, TrapCode};
 use cupola_runtime::{FuncFeedback, Helper, Symbol, VmLimits};
-
-/// What the lowering of a loop has come to.
-#[derive(Default)]
-pub(super) struct LoopState {
-    /// Where back edges go when the budget is used up, once there is one.
-    cold: Option<ir::Block>,
-    /// Source position of the back edge seen first.
-    position: Option<ir::SourceLoc>,
-}
 
 impl Lower<'_, '_> {
     /// Whether calls and back edges are counted.
@@ -28,13 +19,8 @@ impl Lower<'_, '_> {
     }
 
     /// Whether fuel is woven in here; SSA form says by instructions where it is consumed.
-    fn weaves_fuel(&self) -> bool {
+    pub(super) fn weaves_fuel(&self) -> bool {
         !self.ssa && self.request.options.fuel
-    }
-
-    /// Whether there is something to do on back edges.
-    pub(super) fn back_edges_work(&self) -> bool {
-        self.counts() || self.weaves_fuel()
     }
 
     /// Adds a constant to a number in memory; gives the new value.
@@ -101,47 +87,35 @@ impl Lower<'_, '_> {
         self.b.ins().trapnz(empty, cl_trap(TrapCode::OutOfFuel));
     }
 
-    /// Ends the Cranelift block with a branch along a back edge.
-    pub(super) fn back_edge(&mut self, target: &Target) {
-        if self.weaves_fuel() {
-            self.consume_fuel();
+    /// At a loop header's start: the loop's budget. When it is used up, asks for better code, and
+    /// either goes on in the loop or leaves for that code.
+    ///
+    /// The budget stands here and not on the back edges, where it would put a branch of two
+    /// successors in front of a block of several predecessors: the edge between them would need a
+    /// block of its own, with moves for everything that the loop carries.
+    pub(super) fn count_iteration(&mut self, loop_id: LoopId) {
+        if !self.counts() {
+            return;
         }
-        let loop_id = self.headers.loop_of(target.block);
-        let Some(loop_id) = loop_id.filter(|_| self.counts()) else { return self.jump(target) };
         let empty = self.spend(self.request.feedback.loop_offset(loop_id));
-        let cold = match self.loops[loop_id.as_u32() as usize].cold {
-            Some(cold) => cold,
-            None => {
-                let cold = self.cold_block();
-                let position = Some(self.b.srcloc());
-                self.loops[loop_id.as_u32() as usize] = LoopState { cold: Some(cold), position };
-                cold
-            }
+        let (cold, go_on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(empty, cold, &[], go_on, &[]);
+        self.start_sealed(cold);
+        let args = [self.number(self.request.func.as_u32()), self.number(loop_id.as_u32())];
+        let Some(code) = self.call_helper(Helper::LoopHot, &args) else {
+            unreachable!("the helper has a result")
         };
-        let header = self.block(target.block);
-        self.b.ins().brif(empty, cold, &[], header, &[]);
+        let leave = self.cold_block();
+        self.b.ins().brif(code, leave, &[], go_on, &[]);
+        self.start_sealed(leave);
+        self.go_on_in(code, self.headers.header(loop_id));
+        self.start_sealed(go_on);
     }
 
-    /// Fills the cold blocks of loops: asks for better code, and either goes on in the loop or
-    /// hands the live registers to that code, in the form of a T0 frame, and returns its results.
-    pub(super) fn finish_loops(&mut self) {
-        for index in 0..self.loops.len() {
-            let LoopState { cold: Some(cold), position } = self.loops[index] else { continue };
-            let loop_id = LoopId::from_u32(index as u32);
-            let header = self.headers.header(loop_id);
-            self.b.set_srcloc(position.unwrap_or_default());
-            self.start_sealed(cold);
-            let args = [self.number(self.request.func.as_u32()), self.number(loop_id.as_u32())];
-            let Some(code) = self.call_helper(Helper::LoopHot, &args) else {
-                unreachable!("the helper has a result")
-            };
-            let leave = self.cold_block();
-            let header_block = self.block(header);
-            self.b.ins().brif(code, leave, &[], header_block, &[]);
-            self.start_sealed(leave);
-            self.go_on_in(code, header);
-        }
-        self.position = (SrcLoc::UNKNOWN, None);
+    /// Ends the Cranelift block with a branch along a back edge that consumes fuel.
+    pub(super) fn back_edge(&mut self, target: &Target) {
+        self.consume_fuel();
+        self.jump(target);
     }
 
     /// Leaves for the code at `code`, which enters the function at the loop header.

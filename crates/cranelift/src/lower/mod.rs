@@ -20,7 +20,6 @@ mod ops;
 mod values;
 
 use crate::symbols;
-use counters::LoopState;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::entity::packed_option::PackedOption;
 use cranelift_codegen::ir::{self, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value};
@@ -91,7 +90,6 @@ pub(crate) fn function(
         module: request.module,
         code,
         ssa: code.form == Form::Ssa,
-        loops: headers.headers().iter().map(|_| LoopState::default()).collect(),
         cfg,
         headers,
         liveness: None,
@@ -123,7 +121,6 @@ struct Lower<'a, 'f> {
     headers: LoopHeaders,
     /// Of the register form; computed where on-stack replacement needs it.
     liveness: Option<cupola_ir::analysis::Liveness>,
-    loops: Vec<LoopState>,
     flags: memory::Flags,
     b: FunctionBuilder<'f>,
     t: &'f mut Tables,
@@ -162,7 +159,6 @@ impl<'a> Lower<'a, '_> {
         for block in self.visit_order() {
             self.lower_block(block);
         }
-        self.finish_loops();
         self.b.seal_all_blocks();
         entry_kind
     }
@@ -185,7 +181,7 @@ impl<'a> Lower<'a, '_> {
     fn lower_block(&mut self, block: Block) {
         let code = self.code;
         let cl_block = self.block(block);
-        let is_loop_header = self.headers.loop_of(block).is_some();
+        let loop_id = self.headers.loop_of(block);
         if self.ssa && block != code.entry() {
             for (i, &param) in code.blocks[block].params.iter().enumerate() {
                 let value = self.b.block_params(cl_block)[i];
@@ -193,7 +189,7 @@ impl<'a> Lower<'a, '_> {
             }
         }
         if block != code.entry() || self.request.osr_header.is_some() {
-            if !is_loop_header {
+            if loop_id.is_none() {
                 self.b.seal_block(cl_block);
             }
             self.start(cl_block);
@@ -203,8 +199,10 @@ impl<'a> Lower<'a, '_> {
         if let Some(&first) = insts.first() {
             self.set_position(&code.insts[first]);
         }
-        if self.ssa && is_loop_header {
-            self.poll();
+        match loop_id {
+            Some(_) if self.ssa => self.poll(),
+            Some(loop_id) => self.count_iteration(loop_id),
+            None => {}
         }
         self.count_block(block);
         for &inst in insts {

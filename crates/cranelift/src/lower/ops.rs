@@ -145,8 +145,8 @@ impl<'a> Lower<'a, '_> {
             (Op::GlobalGet, Imm::Global(global)) => self.global_get(inst, global),
             (Op::GlobalSet, Imm::Global(global)) => self.global_set(inst, global),
             (Op::Call, Imm::Func(func)) => self.call(inst, func),
-            (Op::CallIndirect, Imm::Indirect(sig, table, site)) => {
-                self.call_indirect(inst, sig, table, site);
+            (Op::CallIndirect, Imm::Indirect(sig, table, _)) => {
+                self.call_indirect(inst, sig, table);
             }
             (Op::Dialect, Imm::Dialect(op, site)) => self.dialect(inst, op, site),
             (Op::TrapIf, Imm::Trap(code)) => self.trap_if(inst, code),
