@@ -16,6 +16,12 @@ pub struct Imports {
     pub(crate) globals: FxHashMap<(String, String), Val>,
 }
 
+impl From<cupola::Imports> for Imports {
+    fn from(funcs: cupola::Imports) -> Imports {
+        Imports { funcs, ..Imports::default() }
+    }
+}
+
 impl Imports {
     /// Nothing.
     pub fn new() -> Imports {

@@ -65,6 +65,12 @@ impl Instance {
         &self.engine
     }
 
+    /// The engine's instance alone, for those who call its functions by the engine's types: there
+    /// a reference is an i64.
+    pub fn into_engine(self) -> cupola::Instance {
+        self.engine
+    }
+
     pub(crate) fn engine_mut(&mut self) -> &mut cupola::Instance {
         &mut self.engine
     }

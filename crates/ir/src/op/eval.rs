@@ -240,6 +240,28 @@ macro_rules! float_min_max {
 float_min_max!(f32_min f32_max f32);
 float_min_max!(f64_min f64_max f64);
 
+/// Rounding to integers. The library's functions may give a NaN back as it is; the result has to be
+/// a quiet one.
+macro_rules! float_rounding {
+    ($($name:ident $f:ty, $round:ident, $quiet:expr;)*) => {$(
+        #[inline(always)]
+        pub(super) fn $name(a: $f) -> $f {
+            if a.is_nan() { <$f>::from_bits(a.to_bits() | $quiet) } else { a.$round() }
+        }
+    )*};
+}
+
+float_rounding! {
+    f32_ceil f32, ceil, 1 << 22;
+    f32_floor f32, floor, 1 << 22;
+    f32_trunc f32, trunc, 1 << 22;
+    f32_nearest f32, round_ties_even, 1 << 22;
+    f64_ceil f64, ceil, 1 << 51;
+    f64_floor f64, floor, 1 << 51;
+    f64_trunc f64, trunc, 1 << 51;
+    f64_nearest f64, round_ties_even, 1 << 51;
+}
+
 /// Truncating conversions. `$below` is the greatest float that is too small, and `$above` the
 /// smallest one that is too great, for the integer type.
 macro_rules! float_to_int {

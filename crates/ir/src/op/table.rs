@@ -176,13 +176,13 @@ macro_rules! for_each_op {
             /// Square root.
             F32Sqrt "f32.sqrt" (F32) -> F32 [] = |a: f32| a.sqrt();
             /// Rounded up to an integral value.
-            F32Ceil "f32.ceil" (F32) -> F32 [] = |a: f32| a.ceil();
+            F32Ceil "f32.ceil" (F32) -> F32 [] = eval::f32_ceil;
             /// Rounded down to an integral value.
-            F32Floor "f32.floor" (F32) -> F32 [] = |a: f32| a.floor();
+            F32Floor "f32.floor" (F32) -> F32 [] = eval::f32_floor;
             /// Rounded towards zero to an integral value.
-            F32Trunc "f32.trunc" (F32) -> F32 [] = |a: f32| a.trunc();
+            F32Trunc "f32.trunc" (F32) -> F32 [] = eval::f32_trunc;
             /// Rounded to the nearest integral value, ties to even.
-            F32Nearest "f32.nearest" (F32) -> F32 [] = |a: f32| a.round_ties_even();
+            F32Nearest "f32.nearest" (F32) -> F32 [] = eval::f32_nearest;
             /// Sum.
             F64Add "f64.add" (F64, F64) -> F64 [commutative] = |a: f64, b: f64| a + b;
             /// Difference.
@@ -216,13 +216,13 @@ macro_rules! for_each_op {
             /// Square root.
             F64Sqrt "f64.sqrt" (F64) -> F64 [] = |a: f64| a.sqrt();
             /// Rounded up to an integral value.
-            F64Ceil "f64.ceil" (F64) -> F64 [] = |a: f64| a.ceil();
+            F64Ceil "f64.ceil" (F64) -> F64 [] = eval::f64_ceil;
             /// Rounded down to an integral value.
-            F64Floor "f64.floor" (F64) -> F64 [] = |a: f64| a.floor();
+            F64Floor "f64.floor" (F64) -> F64 [] = eval::f64_floor;
             /// Rounded towards zero to an integral value.
-            F64Trunc "f64.trunc" (F64) -> F64 [] = |a: f64| a.trunc();
+            F64Trunc "f64.trunc" (F64) -> F64 [] = eval::f64_trunc;
             /// Rounded to the nearest integral value, ties to even.
-            F64Nearest "f64.nearest" (F64) -> F64 [] = |a: f64| a.round_ties_even();
+            F64Nearest "f64.nearest" (F64) -> F64 [] = eval::f64_nearest;
             /// The low 32 bits.
             I32WrapI64 "i32.wrap_i64" (I64) -> I32 [] = |a: i64| a as i32;
             /// Sign extension.

