@@ -1,7 +1,9 @@
 //! Random programs do the same in all modes.
 
-use cupola_testkit::generate::{Choices, Program, check_bytes, check_seed, first_mismatch};
+use cupola::Value;
+use cupola_testkit::generate::{Choices, Program, check_bytes, check_seed};
 use cupola_testkit::mode::RunMode;
+use cupola_testkit::session::{End, Session};
 use std::time::{Duration, Instant};
 
 /// Programs are checked for this long; on a slow machine they are fewer.
@@ -48,14 +50,38 @@ fn programs_are_valid_and_read_back() {
         let text = program.text();
         let parsed = cupola::ir::parse("random", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         parsed.verify().unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}"));
-        assert_eq!(parsed.print(), text);
+        // Comments number instructions, which a builder does in another order than the text.
+        let plain = |text: &str| -> Vec<String> {
+            let line = |line: &str| line.split(" ;").next().unwrap_or_default().to_owned();
+            text.lines().map(line).collect()
+        };
+        assert_eq!(plain(&parsed.print()), plain(&text), "seed {seed}");
     }
 }
 
+/// Most calls return, and the modes do what they are for: code is entered at loops, and left.
 #[test]
-fn programs_that_trap_everywhere_agree() {
-    let seeds = (10_000..10_010).map(|seed| Program::generate(&mut Choices::seeded(seed)));
-    for program in seeds {
-        assert!(first_mismatch(&program, &RunMode::ALL[..3]).is_none(), "{}", program.text());
+fn programs_are_worth_running() {
+    let (mut calls, mut returned, mut entered, mut left) = (0, 0, 0, 0);
+    for seed in 0..60 {
+        let program = Program::generate(&mut Choices::seeded(seed));
+        let run = program.module.find_func("run").unwrap();
+        let config = RunMode::find("osr").unwrap().config();
+        let mut session = Session::new(&program.module, &program.bodies, config).unwrap();
+        let events = session.module().engine();
+        events.events().listen(1 << 16);
+        for a in 0..4 {
+            let args = [Value::I32(a), Value::I64(-7), Value::I32(6)];
+            let end = session.call(run, &args).unwrap();
+            calls += 1;
+            returned += usize::from(matches!(end, End::Values(_)));
+        }
+        while let Some(event) = events.events().pop() {
+            entered += usize::from(event.kind.name() == "osr-entered");
+            left += usize::from(event.kind.name() == "deoptimized");
+        }
     }
+    println!("{returned} of {calls} calls return; {entered} entries at loops, {left} exits");
+    assert!(returned * 2 > calls, "{returned} of {calls} calls return");
+    assert!(entered > 500 && left > 50, "{entered} entries at loops, {left} exits");
 }
