@@ -55,7 +55,7 @@ impl StressMode {
         StressMode {
             name: "fail-guards",
             arg: Arg::Count("N"),
-            help: "at every Nth guard that is executed, optimized code leaves for T0",
+            help: "optimized code leaves for T0 at every Nth branch, call or loop header",
             set: |stress, n| stress.fail_guards = Some(n),
         },
         StressMode {
@@ -122,7 +122,7 @@ pub struct Stress {
     pub random_tier: Option<u64>,
     /// Loops move to code of random tiers at every back edge, from this seed.
     pub hop: Option<u64>,
-    /// At every Nth guard that is executed, optimized code leaves for T0.
+    /// Optimized code leaves for T0 at every Nth branch, call or loop header that it comes by.
     pub fail_guards: Option<u64>,
     /// Loops ask for better code, and look for it, at every back edge.
     pub osr_always: bool,

@@ -8,7 +8,7 @@ use common::generate::{Program, Random};
 use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{Block, FuncId, Function, TrapCode};
 use cupola_opt::inline::InlineTuning;
-use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, optimize};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, inline, optimize};
 use std::sync::Arc;
 
 const ARGS: [[u64; 2]; 3] = [[0, 0], [3, u64::MAX], [0xffff_fff0, 1 << 40]];
@@ -48,12 +48,13 @@ fn program(seed: u64) -> Program {
     program
 }
 
+/// The program's main function as it was constructed, and optimized.
 fn optimized(
     program: &Program,
     seed: u64,
     osr_header: Option<Block>,
     options: OptOptions,
-) -> Function {
+) -> (Function, Function) {
     let env = Env { program, seed: (!seed.is_multiple_of(3)).then_some(seed) };
     let inline = InlineTuning {
         growth: 600,
@@ -70,7 +71,8 @@ fn optimized(
         env: &env,
         options: OptOptions { verify: true, inline, ..options },
     };
-    optimize(&request, None).unwrap_or_else(|error| panic!("seed {seed}: {error}")).func
+    let optimized = optimize(&request, None).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    (inline::construct(&request).0, optimized.func)
 }
 
 fn machine(program: &Program) -> Machine<'_> {
@@ -110,11 +112,14 @@ fn fail_ticks(seed: u64, options: OptOptions) -> u64 {
     let mut random = Random::new(seed);
     let mut failed = 0;
     for header in entries(&program) {
-        let code = optimized(&program, seed, header, OptOptions { force_deopts: true, ..options });
+        let options = OptOptions { force_deopts: true, ..options };
+        let (constructed, code) = optimized(&program, seed, header, options);
         for args in ARGS {
             let reference = fueled(machine(&program), options).call(Program::main(), &args);
             let Some(expected) = bounded(reference) else { continue };
             let ticks = with(&program, &code, header).count_ticks(Program::main(), &args);
+            let before = with(&program, &constructed, header).count_ticks(Program::main(), &args);
+            assert_eq!(ticks, before, "seed {seed} {header:?} {args:?}: ticks");
             // All of them, if they are not too many; none is the same as one that is not reached.
             let step = 1 + ticks / MAX_TICKS;
             let mut tick = 0;
@@ -152,7 +157,7 @@ fn fuel_is_that_of_the_register_form() {
         let options = OptOptions { fuel: true, ..OptOptions::default() };
         let mut random = Random::new(seed);
         for header in entries(&program) {
-            let code = optimized(&program, seed, header, options);
+            let (_, code) = optimized(&program, seed, header, options);
             for args in ARGS {
                 let full = machine(&program).fuel(PLENTY).call(Program::main(), &args);
                 let Some(full) = bounded(full) else { continue };
