@@ -34,11 +34,11 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The program, in the text format (.cir)
+    /// The program: WebAssembly (.wasm, .wat), or the engine's text format (.cir)
     pub file: PathBuf,
 
     /// Call this exported function, with arguments as its signature has them, and print its
-    /// results one a line; without this the exported function `main` is called
+    /// results one a line; without this the exported function `main` is called, of WebAssembly `_start`
     #[arg(long, num_args = 1.., value_names = ["NAME", "ARGS"])]
     pub invoke: Vec<String>,
 
@@ -99,7 +99,7 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct DumpArgs {
-    /// The program, in the text format (.cir)
+    /// The program: WebAssembly (.wasm, .wat), or the engine's text format (.cir)
     pub file: PathBuf,
 
     /// The form to show

@@ -2,18 +2,46 @@
 
 use crate::failure::Failure;
 use cupola::ir::{Diagnostics, FuncKind};
-use cupola::{Dialects, Engine, Module};
+use cupola::{Dialects, Engine, Imports, Instance, Module};
+use cupola_wasm::Options;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads, parses and verifies a program. `trust`: raw loads and stores are allowed.
-pub fn load(engine: &Engine, file: &Path, trust: bool) -> Result<Module, Failure> {
+/// A program that was read.
+pub struct Program {
+    /// Its code.
+    pub module: Module,
+    /// What there is besides, if it is WebAssembly.
+    wasm: Option<cupola_wasm::Module>,
+}
+
+impl Program {
+    /// The function that it starts with unless another is asked for.
+    pub fn start(&self) -> &'static str {
+        if self.wasm.is_some() { "_start" } else { "main" }
+    }
+
+    /// Makes an instance; of WebAssembly, this runs the module's start function.
+    pub fn instantiate(&self, imports: Imports) -> Result<Instance, cupola_wasm::Error> {
+        match &self.wasm {
+            None => Ok(Instance::new(&self.module, &imports)?),
+            Some(module) => Ok(cupola_wasm::Instance::new(module, &imports.into())?.into_engine()),
+        }
+    }
+}
+
+/// Reads and verifies a program. `trust`: raw loads and stores are allowed.
+pub fn load(engine: &Engine, file: &Path, trust: bool) -> Result<Program, Failure> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::Input(format!("cannot read `{name}`: {error}")))?;
-    if let Some(language) = other_language(file, &bytes) {
-        let message = format!("`{name}`: {language} is not supported yet; programs are .cir files");
+    if is_lua(file, &bytes) {
+        let message =
+            format!("`{name}`: Lua is not supported yet; programs are .cir, .wasm or .wat");
         return Err(Failure::Input(message));
+    }
+    if bytes.starts_with(b"\0asm") || has_extension(file, "wasm") || has_extension(file, "wat") {
+        return load_wasm(engine, file, bytes);
     }
     let invalid = |diagnostics: Diagnostics| Failure::Diagnostics(diagnostics);
     let mut parsed = cupola::ir::parse_bytes(&name, &bytes).map_err(invalid)?;
@@ -29,19 +57,32 @@ pub fn load(engine: &Engine, file: &Path, trust: bool) -> Result<Module, Failure
     }
     // Backtraces name the file, whatever the module calls itself.
     parsed.module.name = name;
-    Ok(Module::new(engine, parsed.module, Arc::new(parsed.bodies), &Dialects::new())?)
+    let module = Module::new(engine, parsed.module, Arc::new(parsed.bodies), &Dialects::new())?;
+    Ok(Program { module, wasm: None })
 }
 
-/// The language of a file that is not in the text format, by its name or its first bytes.
-fn other_language(file: &Path, bytes: &[u8]) -> Option<&'static str> {
-    let extension = file.extension().and_then(|e| e.to_str());
+/// Reads WebAssembly, in the binary or (by its extension) in the text format.
+fn load_wasm(engine: &Engine, file: &Path, bytes: Vec<u8>) -> Result<Program, Failure> {
+    let name = file.display().to_string();
+    let bytes = match has_extension(file, "wat") {
+        true => wat::Parser::new()
+            .parse_bytes(Some(file), &bytes)
+            .map_err(|error| Failure::Input(error.to_string()))?
+            .into_owned(),
+        false => bytes,
+    };
+    let wasm = cupola_wasm::Module::new(engine, &name, bytes, &Options::default())
+        .map_err(|error| Failure::Input(format!("`{name}`: {error}")))?;
+    Ok(Program { module: wasm.engine_module().clone(), wasm: Some(wasm) })
+}
+
+fn has_extension(file: &Path, extension: &str) -> bool {
+    file.extension().is_some_and(|e| e == extension)
+}
+
+/// Whether a file is Lua, by its name or its first bytes.
+fn is_lua(file: &Path, bytes: &[u8]) -> bool {
     let first_line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
-    let lua_script = first_line.starts_with(b"#!") && first_line.windows(3).any(|w| w == b"lua");
-    match extension {
-        Some("wasm" | "wat") => Some("WebAssembly"),
-        Some("lua") => Some("Lua"),
-        _ if bytes.starts_with(b"\0asm") => Some("WebAssembly"),
-        _ if bytes.starts_with(b"\x1bLua") || lua_script => Some("Lua"),
-        _ => None,
-    }
+    let script = first_line.starts_with(b"#!") && first_line.windows(3).any(|w| w == b"lua");
+    has_extension(file, "lua") || bytes.starts_with(b"\x1bLua") || script
 }

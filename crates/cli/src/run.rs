@@ -3,7 +3,7 @@
 use crate::args::{RunArgs, Stats};
 use crate::failure::Failure;
 use crate::host::{self, Exit, Output};
-use crate::input;
+use crate::input::{self, Program};
 use crate::values;
 use cupola::events::EventLog;
 use cupola::ir::FuncId;
@@ -24,10 +24,11 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     // The process ends next, so that waiting for compilations under way and giving memory back
     // piece by piece would be in vain.
     let engine = ManuallyDrop::new(Engine::new(config(options))?);
-    let module = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
-    let (name, args) = what_to_call(&module, options, call_args)?;
+    let program = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
+    let module = &program.module;
+    let (name, args) = what_to_call(&program, options, call_args)?;
     let output = Output::new();
-    let mut instance = ManuallyDrop::new(instantiate(&module, &output)?);
+    let mut instance = ManuallyDrop::new(instantiate(&program, &output)?);
     if let Some(fuel) = options.fuel {
         instance.set_fuel(fuel);
     }
@@ -49,7 +50,7 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
         log.finish().map_err(|error| Failure::Input(format!("cannot write the log: {error}")))?;
     }
     if options.block_counts {
-        eprint!("{}", block_counts(&module));
+        eprint!("{}", block_counts(module));
     }
     if options.stats == Some(Stats::Table) {
         eprint!("{}", module.report().to_table(TABLE_ROWS));
@@ -86,13 +87,14 @@ fn config(options: &RunArgs) -> Config {
 
 /// The exported function to call, and its arguments.
 fn what_to_call<'a>(
-    module: &Module,
+    program: &Program,
     options: &'a RunArgs,
     call_args: &[OsString],
 ) -> Result<(&'a str, Vec<Value>), Failure> {
+    let module = &program.module;
     let (name, wanted) = match options.invoke.first() {
         Some(name) => (name.as_str(), true),
-        None => ("main", false),
+        None => (program.start(), false),
     };
     let file = options.file.display();
     let exports = || values::exports(module);
@@ -110,16 +112,20 @@ fn what_to_call<'a>(
             Err(Failure::Input(format!("`{file}`: function `{name}` {found}; {}", exports())))
         }
         (_, false) => Err(Failure::Input(format!(
-            "`{file}` has no `main` without parameters to start with, so say --invoke NAME ARGS; {}",
+            "`{file}` has no `{name}` without parameters to start with, so say --invoke NAME ARGS; {}",
             exports()
         ))),
     }
 }
 
-fn instantiate(module: &Module, output: &Output) -> Result<Instance, Failure> {
-    Instance::new(module, &host::imports(output)).map_err(|error| match error {
-        Error::MissingImport { .. } => Failure::Input(format!("{error}\n{}", host::HELP)),
-        error => error.into(),
+fn instantiate(program: &Program, output: &Output) -> Result<Instance, Failure> {
+    program.instantiate(host::imports(output)).map_err(|error| match error {
+        cupola_wasm::Error::Engine(error @ Error::MissingImport { .. }) => {
+            Failure::Input(format!("{error}\n{}", host::HELP))
+        }
+        cupola_wasm::Error::Engine(error) => error.into(),
+        cupola_wasm::Error::Segment(_) => Failure::Program(error.to_string()),
+        error => Failure::Input(error.to_string()),
     })
 }
 

@@ -29,7 +29,7 @@ pub fn dump(options: &DumpArgs) -> Result<(), Failure> {
         };
         return Err(Failure::Input(message.to_owned()));
     }
-    let module = input::load(&engine, &options.file, options.trust)?;
+    let module = input::load(&engine, &options.file, options.trust)?.module;
     let defined: Vec<FuncId> =
         module.ir().funcs.keys().filter(|&func| !module.ir().is_import(func)).collect();
     // The optimizer inlines functions that were asked for before.
