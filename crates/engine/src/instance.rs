@@ -513,7 +513,12 @@ pub struct Caller<'a> {
     pub(crate) inner: &'a InstanceInner,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    /// What the front end keeps for the calling instance.
+    pub fn data(&self) -> &'a (dyn Any + Send) {
+        &*self.inner.data
+    }
+
     /// Calls an exported function of the calling instance.
     ///
     /// # Errors
@@ -523,11 +528,6 @@ impl Caller<'_> {
     /// As [`Instance::call`].
     pub fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
         call_by_name(self.inner, name, args)
-    }
-
-    /// What the front end keeps for the calling instance.
-    pub fn data(&self) -> &(dyn Any + Send) {
-        &*self.inner.data
     }
 
     /// The bytes of a memory of the calling instance.
