@@ -8,7 +8,8 @@
 //! multiple values, bulk memory, reference types, extended constants, multiple memories. What is
 //! not gives [`Error::Unsupported`] with the proposal's name and the place: SIMD, 64-bit memories,
 //! tail calls, threads, garbage collection, exceptions; and imports of memories, tables and mutable
-//! globals. Functions of other instances can be imported ([`Imports::instance`]).
+//! globals. Functions of other instances can be imported ([`Imports::instance`]). WASI is not there:
+//! a program gets only what its host gives it.
 //!
 //! ```
 //! use cupola_wasm::{Imports, Instance, Module, Options, Val};

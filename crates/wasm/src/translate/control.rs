@@ -196,8 +196,6 @@ impl Translator<'_> {
             let dest = self.emit.merge(height + i, operand.ty);
             match operand.place {
                 Place::Reg(reg) if reg == dest => {}
-                // If the value was computed just now, and for this branch only, the instruction
-                // could assign `dest`; but it may be a branch that is not always taken.
                 Place::Const(bits) => self.emit.constant_to(dest, bits),
                 Place::Local(_) | Place::Reg(_) => {
                     let src = reg_of(&mut self.emit, operand, from + i);
