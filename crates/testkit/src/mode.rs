@@ -80,6 +80,14 @@ pub fn stressed(stress: &str) -> Config {
     config(None, stress, false)
 }
 
+/// The configuration of one tier alone with these stress modes.
+///
+/// # Panics
+/// If they are not understood.
+pub fn only_under(tier: Tier, stress: &str) -> Config {
+    config(Some(tier), stress, false)
+}
+
 fn config(tier: Option<Tier>, stress: &str, block_counts: bool) -> Config {
     let mut config = Config::new()
         .with_generator(cupola_cranelift::baseline())

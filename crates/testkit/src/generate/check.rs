@@ -74,18 +74,28 @@ pub fn first_mismatch<'m>(
         Ok(None) => return None,
         Err(message) => return Some((&modes[0], format!("t0: {message}"))),
     };
-    for mode in modes {
-        let found = match outcomes(program, mode.config()) {
-            Ok(found) => found.unwrap_or_default(),
-            Err(message) => return Some((mode, message)),
-        };
-        for ((call, found), expected) in CALLS.iter().zip(&found).zip(&reference) {
-            if found != expected {
-                return Some((mode, difference(*call, found, expected)));
-            }
-        }
+    modes.iter().find_map(|mode| Some((mode, differs(program, mode.config(), &reference)?)))
+}
+
+/// What a program does under this configuration that it does not do in T0.
+pub fn first_mismatch_under(program: &Program, config: Config) -> Option<String> {
+    match outcomes(program, reference_config()) {
+        Ok(Some(reference)) => differs(program, config, &reference),
+        Ok(None) => None,
+        Err(message) => Some(format!("t0: {message}")),
     }
-    None
+}
+
+fn differs(program: &Program, config: Config, reference: &[Outcome]) -> Option<String> {
+    let found = match outcomes(program, config) {
+        Ok(Some(found)) => found,
+        // How deep a stack is depends on the tier; calls through the host take most of it.
+        Ok(None) => return None,
+        Err(message) => return Some(message),
+    };
+    let mut pairs = CALLS.iter().zip(&found).zip(reference);
+    let ((call, found), expected) = pairs.find(|((_, found), expected)| found != expected)?;
+    Some(difference(*call, found, expected))
 }
 
 /// T0, with fuel.

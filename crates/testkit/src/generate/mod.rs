@@ -15,7 +15,9 @@ mod check;
 mod choices;
 mod shrink;
 
-pub use check::{Calls, Mismatch, check, check_bytes, check_seed, first_mismatch};
+pub use check::{
+    Calls, Mismatch, check, check_bytes, check_seed, first_mismatch, first_mismatch_under,
+};
 pub use choices::Choices;
 pub use shrink::shrink;
 
@@ -207,7 +209,7 @@ pub(crate) fn constant(choices: &mut Choices<'_>, ty: Type) -> u64 {
                 0.5,
                 1e20,
                 2_147_483_647.5,
-                -9.223_372_036_854_775_808e18,
+                -9.223_372_036_854_776e18,
                 f64::INFINITY,
                 f64::NEG_INFINITY,
                 f64::NAN,
