@@ -7,7 +7,7 @@ use crate::stress::CompileFault;
 use cupola_codemem::LinkError;
 use cupola_ir::{DialectOpId, EntryKind, FuncId, Function, LoopId};
 use cupola_opt::speculate::Specializer;
-use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Profile, SiteProfile};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Profile, SiteProfile, Trace};
 use cupola_runtime::arch;
 use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Symbol, Tier};
 use std::any::Any;
@@ -72,7 +72,7 @@ impl ModuleInner {
         &self,
         unit: Unit,
         data: &FuncData,
-        trace: Option<&mut dyn FnMut(&str, &Function)>,
+        trace: Option<Trace<'_>>,
     ) -> Result<Optimized, CompileError> {
         let options = OptOptions {
             fuel: self.engine.config.codegen.fuel,

@@ -127,7 +127,7 @@ impl InstanceInner {
             self.execution.stop();
             self.module.engine.reclaim();
         }
-        result.map_err(|trap| self.finish_trap(trap))
+        result.map_err(|trap| self.finish_trap(*trap))
     }
 
     /// Sets the stack limit for the thread that runs now; an interruption that was asked for
@@ -143,14 +143,14 @@ impl InstanceInner {
     }
 
     /// Makes an error of a trap that leaves the program; a panic of a host function goes on.
-    fn finish_trap(&self, trap: Box<Trap>) -> Error {
+    fn finish_trap(&self, trap: Trap) -> Error {
         if trap.trap_code() == Some(TrapCode::Interrupted) {
             self.limits.interrupt_flag().store(0, Ordering::SeqCst);
             // SAFETY: only this thread touches the field.
             let limit = unsafe { (*self.limits.get()).real_stack_limit };
             self.limits.stack_limit().store(limit, Ordering::SeqCst);
         }
-        let Trap { kind, frames, omitted } = *trap;
+        let Trap { kind, frames, omitted } = trap;
         let cause = match kind {
             TrapKind::Code(code) => TrapCause::Code(code),
             TrapKind::Host(error) => TrapCause::Host(error),

@@ -75,10 +75,6 @@ impl Manage {
         }
     }
 
-    pub fn all_versions(&self) -> Vec<Arc<CodeVersion>> {
-        self.versions.iter().map(|(_, version)| version.clone()).collect()
-    }
-
     pub fn take_versions(&mut self) -> Vec<Arc<CodeVersion>> {
         std::mem::take(&mut self.versions.entries).into_values().flatten().flatten().collect()
     }
@@ -319,7 +315,7 @@ impl ModuleInner {
         {
             let mut manage = data.manage.lock();
             let installed = manage.versions.get(entry, version.tier);
-            if !installed.is_some_and(|v| v.id == version.id) {
+            if installed.is_none_or(|v| v.id != version.id) {
                 return false;
             }
             manage.versions.take(entry, version.tier);

@@ -116,17 +116,24 @@ macro_rules! tuple {
             fn types() -> SmallVec<[Type; 6]> {
                 SmallVec::from_slice(&[$($T::TYPE),*])
             }
-            fn write(self, _slots: &mut [u64]) {
-                $(_slots[$i] = self.$i.to_slot();)*
+            fn write(self, slots: &mut [u64]) {
+                $(slots[$i] = self.$i.to_slot();)*
             }
-            fn read(_slots: &[u64]) -> Self {
-                ($($T::from_slot(_slots[$i]),)*)
+            fn read(slots: &[u64]) -> Self {
+                ($($T::from_slot(slots[$i]),)*)
             }
         }
     };
 }
 
-tuple!();
+impl ValueList for () {
+    fn types() -> SmallVec<[Type; 6]> {
+        SmallVec::new()
+    }
+    fn write(self, _slots: &mut [u64]) {}
+    fn read(_slots: &[u64]) -> Self {}
+}
+
 tuple!(A 0);
 tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
