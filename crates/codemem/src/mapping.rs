@@ -96,6 +96,13 @@ pub(crate) fn synchronize_cores() {
     }
 }
 
+/// Finds out which barrier there is, and registers for it. In a process of one thread that takes
+/// less than a microsecond; in one of several it waits for all cores to have passed through the
+/// scheduler, 10 ms and more, which is not to fall to the first compilation.
+pub(crate) fn prepare_barrier() {
+    barrier();
+}
+
 /// The barrier that this system has. Without any, what is left is that x86 keeps instruction
 /// fetch coherent with stores, and that code is entered only through addresses published later.
 fn barrier() -> Option<MembarrierCommand> {

@@ -98,6 +98,7 @@ impl CodeMemory {
             ));
         }
         let len = config.budget.clamp(1, MAX_BUDGET).next_multiple_of(mapping::page_size());
+        mapping::prepare_barrier();
         let pages = DualMapping::new(len)?;
         let start = pages.execute() as usize;
         signals::register_code_range(start, start + len);
