@@ -38,10 +38,21 @@ impl Lower<'_, '_> {
         new
     }
 
-    /// Decrements a budget in the feedback; gives whether it is used up.
-    fn spend(&mut self, offset: u32) -> Value {
+    /// Decrements a loop's budget in the feedback; gives whether it is used up.
+    fn spend_iteration(&mut self, offset: u32) -> Value {
         let address = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
         let left = self.add_to(types::I32, address, 0, -1, self.flags.feedback);
+        self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0)
+    }
+
+    /// Decrements the budget of calls; gives whether it is used up. Reading it again makes an
+    /// addition in memory of the decrement, which compiles in less time (0.6 µs of 15 for fib) and
+    /// runs as quickly; a loop would be slower with it (0.79 against 0.72 ns an iteration).
+    fn spend_call(&mut self) -> Value {
+        let offset = i64::from(FuncFeedback::CALL_BUDGET);
+        let address = self.symbol(Symbol::Feedback(self.request.func), offset);
+        self.add_to(types::I32, address, 0, -1, self.flags.feedback);
+        let left = self.b.ins().load(types::I32, self.flags.feedback, address, 0);
         self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0)
     }
 
@@ -57,7 +68,7 @@ impl Lower<'_, '_> {
         if !self.counts() {
             return;
         }
-        let empty = self.spend(FuncFeedback::CALL_BUDGET);
+        let empty = self.spend_call();
         let (cold, go_on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(empty, cold, &[], go_on, &[]);
         self.start_sealed(cold);
@@ -97,7 +108,7 @@ impl Lower<'_, '_> {
         if !self.counts() {
             return;
         }
-        let empty = self.spend(self.request.feedback.loop_offset(loop_id));
+        let empty = self.spend_iteration(self.request.feedback.loop_offset(loop_id));
         let (cold, go_on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(empty, cold, &[], go_on, &[]);
         self.start_sealed(cold);
