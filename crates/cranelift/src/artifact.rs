@@ -43,7 +43,6 @@ pub(crate) fn extract(
         positions: positions(code, tables),
         inlined: request.code.inlined.values().cloned().collect(),
         deopts: tables.deopts.iter().map(|&id| request.code.frame_states[id].clone()).collect(),
-        callees: tables.callees.clone(),
     })
 }
 

@@ -93,7 +93,4 @@ pub struct Artifact {
     /// Deoptimization exits, by the number that the code hands to [`Helper::Deopt`]. The values
     /// are handed over in an array of slots, in the order of the frame state.
     pub deopts: Vec<FrameState>,
-    /// The functions that it calls through the entry table, so that the engine can see to it that
-    /// their entries are filled.
-    pub callees: Vec<FuncId>,
 }

@@ -212,7 +212,6 @@ pub fn artifact(code: &[u8], relocs: &[Reloc]) -> Artifact {
         positions: vec![],
         inlined: vec![],
         deopts: vec![],
-        callees: vec![],
     }
 }
 

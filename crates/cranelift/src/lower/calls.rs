@@ -92,9 +92,6 @@ impl Lower<'_, '_> {
             let callee = self.import(Symbol::SelfStart, key);
             self.b.ins().call(callee, &args)
         } else {
-            if !self.t.callees.contains(&func) {
-                self.t.callees.push(func);
-            }
             let funcs = self.fixed_field(self.ctx, VmContext::FUNCS);
             let entry = self.state_field(types::I64, funcs, FuncCell::entry_offset(func));
             let sig = self.sig(key);

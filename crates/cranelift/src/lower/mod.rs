@@ -39,8 +39,6 @@ pub(crate) struct Tables {
     pub positions: Vec<(SrcLoc, Option<InlineSite>)>,
     /// The frame state of each deoptimization exit.
     pub deopts: Vec<FrameStateId>,
-    /// Functions called through the entry table.
-    pub callees: Vec<FuncId>,
     regs: Vec<values::RegState>,
     truth: SecondaryMap<Value, PackedOption<Value>>,
     blocks: Vec<ir::Block>,
@@ -53,7 +51,6 @@ impl Tables {
     fn clear(&mut self) {
         self.positions.clear();
         self.deopts.clear();
-        self.callees.clear();
         self.regs.clear();
         self.truth.clear();
         self.blocks.clear();
