@@ -113,6 +113,15 @@ impl InstanceInner {
         self.context.ctx.as_ptr()
     }
 
+    /// The committed bytes of a memory. They stay at their address as long as the instance lives;
+    /// whoever makes a reference sees to it that no guest code runs meanwhile.
+    fn memory_bytes(&self, memory: MemId) -> Option<*mut [u8]> {
+        let vm = self.memories.borrow().get(memory.as_u32() as usize)?.vm_memory();
+        // A memory without pages has no address of its own.
+        let base = if vm.len == 0 { ptr::dangling_mut() } else { vm.base };
+        Some(ptr::slice_from_raw_parts_mut(base, vm.len as usize))
+    }
+
     /// Calls a function; `slots` holds arguments, takes results, and is long enough for both.
     pub(crate) fn run(&self, func: FuncId, slots: &mut [u64]) -> Result<(), Error> {
         let outermost = self.depth.get() == 0;
@@ -419,23 +428,15 @@ impl Instance {
 
     /// The bytes of a memory.
     pub fn memory(&self, memory: MemId) -> Option<&[u8]> {
-        let vm = self.inner.memories.borrow().get(memory.as_u32() as usize)?.vm_memory();
-        if vm.len == 0 {
-            return Some(&[]);
-        }
-        // SAFETY: the range is committed, and nothing runs that could write it or grow the
-        // memory while the instance is borrowed (running needs `&mut`).
-        Some(unsafe { std::slice::from_raw_parts(vm.base, vm.len as usize) })
+        // SAFETY: nothing runs that could write the memory or grow it while the instance is
+        // borrowed (running needs `&mut`).
+        Some(unsafe { &*self.inner.memory_bytes(memory)? })
     }
 
     /// The bytes of a memory, to be written.
     pub fn memory_mut(&mut self, memory: MemId) -> Option<&mut [u8]> {
-        let vm = self.inner.memories.borrow().get(memory.as_u32() as usize)?.vm_memory();
-        if vm.len == 0 {
-            return Some(&mut []);
-        }
         // SAFETY: as in `memory`, and the borrow is exclusive.
-        Some(unsafe { std::slice::from_raw_parts_mut(vm.base, vm.len as usize) })
+        Some(unsafe { &mut *self.inner.memory_bytes(memory)? })
     }
 
     /// The value of a global.
@@ -532,12 +533,8 @@ impl<'a> Caller<'a> {
 
     /// The bytes of a memory of the calling instance.
     pub fn memory(&mut self, memory: MemId) -> Option<&mut [u8]> {
-        let vm = self.inner.memories.borrow().get(memory.as_u32() as usize)?.vm_memory();
-        if vm.len == 0 {
-            return Some(&mut []);
-        }
-        // SAFETY: the range is committed; while the host function runs and the caller is borrowed
-        // no guest code runs that could touch it.
-        Some(unsafe { std::slice::from_raw_parts_mut(vm.base, vm.len as usize) })
+        // SAFETY: while the host function runs and the caller is borrowed no guest code runs that
+        // could touch the memory.
+        Some(unsafe { &mut *self.inner.memory_bytes(memory)? })
     }
 }

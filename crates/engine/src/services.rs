@@ -2,9 +2,10 @@
 
 use crate::engine::Mode;
 use crate::events::EventKind;
-use crate::host::{DialectCall, HostFunc};
+use crate::host::{DialectCall, HostError, HostFunc};
 use crate::instance::{Caller, InstanceInner};
 use crate::module::FuncData;
+use crate::policy::EntryPoint;
 use crate::queue::Unit;
 use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode};
 use cupola_runtime::abi::NativeSig;
@@ -17,9 +18,7 @@ use std::sync::atomic::Ordering;
 
 /// Runs code of the host; its errors and panics become traps, since nothing may unwind through T0
 /// or generated code.
-fn guarded<E: Into<crate::host::HostError>>(
-    work: impl FnOnce() -> Result<(), E>,
-) -> Result<(), Box<Trap>> {
+fn guarded<E: Into<HostError>>(work: impl FnOnce() -> Result<(), E>) -> Result<(), Box<Trap>> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(host_trap(error.into())),
@@ -27,9 +26,10 @@ fn guarded<E: Into<crate::host::HostError>>(
     }
 }
 
-/// A trap code is the program's own trap. A host function that called back into the program and lets the trap it got travel on is the
-/// same trap for the program's caller.
-fn host_trap(error: crate::host::HostError) -> Box<Trap> {
+/// The trap that a host function's error is. A trap code is the program's own trap; and a host
+/// function that called back into the program and lets the trap it got travel on gives its caller
+/// the same trap.
+fn host_trap(error: HostError) -> Box<Trap> {
     if let Some(&code) = error.downcast_ref::<TrapCode>() {
         return Trap::code(code);
     }
@@ -68,7 +68,7 @@ impl InstanceInner {
         let data = self.module.data_or_trap(func)?;
         let installed = {
             let manage = data.manage.lock();
-            manage.versions.get(crate::policy::EntryPoint::Call, tier).cloned()
+            manage.versions.get(EntryPoint::Call, tier).cloned()
         };
         let compiled = match installed {
             Some(version) => Ok(version),
@@ -149,7 +149,7 @@ impl InstanceInner {
         if tier <= running {
             return ptr::null();
         }
-        let entry = crate::policy::EntryPoint::Loop(loop_id);
+        let entry = EntryPoint::Loop(loop_id);
         let installed = data.manage.lock().versions.get(entry, tier).cloned();
         let version = installed
             .or_else(|| self.module.compile_now(Unit { func, tier, osr: Some(loop_id) }).ok());
