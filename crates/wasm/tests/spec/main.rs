@@ -6,6 +6,7 @@
 //! `COUNTS=1` prints how many directives pass by file.
 
 mod script;
+mod values;
 
 use cupola_testkit::mode::RunMode;
 use std::collections::BTreeSet;

@@ -1,15 +1,15 @@
 //! Runs one specification script.
 
+use crate::values::{argument, matches};
 use cupola::ir::TrapCode;
 use cupola::{Config, Engine};
 use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, Validation};
 use std::collections::HashMap;
 use std::sync::Arc;
-use wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wast::lexer::Lexer;
 use wast::parser::{ParseBuffer, parse};
 use wast::token::Id;
-use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
 
 type Shared = Arc<parking_lot::Mutex<Instance>>;
 
@@ -219,57 +219,6 @@ impl Session {
         let bytes =
             wat.encode().map_err(|e| Error::Invalid { message: e.to_string(), offset: 0 })?;
         Instance::new(&self.load(&bytes)?, &self.imports).map(|_| Vec::new())
-    }
-}
-
-fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
-    use wast::core::{AbstractHeapType, HeapType};
-    let WastArg::Core(arg) = arg else { return Err("a component's value".to_owned()) };
-    Ok(match arg {
-        WastArgCore::I32(v) => Val::I32(*v),
-        WastArgCore::I64(v) => Val::I64(*v),
-        WastArgCore::F32(v) => Val::F32(f32::from_bits(v.bits)),
-        WastArgCore::F64(v) => Val::F64(f64::from_bits(v.bits)),
-        WastArgCore::RefExtern(v) | WastArgCore::RefHost(v) => Val::ExternRef(Some(*v)),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => {
-            Val::FuncRef(None)
-        }
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => {
-            Val::ExternRef(None)
-        }
-        other => return Err(format!("argument {other:?}")),
-    })
-}
-
-fn matches(value: Val, expected: &WastRet<'_>) -> bool {
-    let WastRet::Core(expected) = expected else { return false };
-    match (value, expected) {
-        (_, WastRetCore::Either(options)) => {
-            options.iter().any(|option| matches_core(value, option))
-        }
-        _ => matches_core(value, expected),
-    }
-}
-
-fn matches_core(value: Val, expected: &WastRetCore<'_>) -> bool {
-    match (value, expected) {
-        (Val::I32(a), WastRetCore::I32(b)) => a == *b,
-        (Val::I64(a), WastRetCore::I64(b)) => a == *b,
-        (Val::F32(a), WastRetCore::F32(pattern)) => match pattern {
-            NanPattern::CanonicalNan => a.to_bits() & 0x7fff_ffff == 0x7fc0_0000,
-            NanPattern::ArithmeticNan => a.to_bits() & 0x7fc0_0000 == 0x7fc0_0000,
-            NanPattern::Value(b) => a.to_bits() == b.bits,
-        },
-        (Val::F64(a), WastRetCore::F64(pattern)) => match pattern {
-            NanPattern::CanonicalNan => a.to_bits() & (u64::MAX >> 1) == 0x7ff8 << 48,
-            NanPattern::ArithmeticNan => a.to_bits() & 0x7ff8 << 48 == 0x7ff8 << 48,
-            NanPattern::Value(b) => a.to_bits() == b.bits,
-        },
-        (Val::FuncRef(a), WastRetCore::RefNull(_)) => a.is_none(),
-        (Val::ExternRef(a), WastRetCore::RefNull(_)) => a.is_none(),
-        (Val::ExternRef(a), WastRetCore::RefExtern(b)) => a.is_some() && (b.is_none() || a == *b),
-        (Val::FuncRef(a), WastRetCore::RefFunc(_)) => a.is_some(),
-        _ => false,
     }
 }
 

@@ -1,0 +1,68 @@
+//! Values in scripts: arguments, and patterns that results are compared with.
+
+use cupola_wasm::Val;
+use wast::core::{NanPattern, WastArgCore, WastRetCore};
+use wast::token::{F32, F64};
+use wast::{WastArg, WastRet};
+
+/// The value of an argument.
+pub fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
+    use wast::core::{AbstractHeapType, HeapType};
+    let WastArg::Core(arg) = arg else { return Err("a component's value".to_owned()) };
+    Ok(match arg {
+        WastArgCore::I32(v) => Val::I32(*v),
+        WastArgCore::I64(v) => Val::I64(*v),
+        WastArgCore::F32(v) => Val::F32(f32::from_bits(v.bits)),
+        WastArgCore::F64(v) => Val::F64(f64::from_bits(v.bits)),
+        WastArgCore::RefExtern(v) | WastArgCore::RefHost(v) => Val::ExternRef(Some(*v)),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => {
+            Val::FuncRef(None)
+        }
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => {
+            Val::ExternRef(None)
+        }
+        other => return Err(format!("argument {other:?}")),
+    })
+}
+
+/// Whether a result is one that the script expects.
+pub fn matches(value: Val, expected: &WastRet<'_>) -> bool {
+    let WastRet::Core(expected) = expected else { return false };
+    match (value, expected) {
+        (_, WastRetCore::Either(options)) => {
+            options.iter().any(|option| matches_core(value, option))
+        }
+        _ => matches_core(value, expected),
+    }
+}
+
+fn matches_core(value: Val, expected: &WastRetCore<'_>) -> bool {
+    match (value, expected) {
+        (Val::I32(a), WastRetCore::I32(b)) => a == *b,
+        (Val::I64(a), WastRetCore::I64(b)) => a == *b,
+        (Val::F32(a), WastRetCore::F32(pattern)) => matches_f32(a.to_bits(), pattern),
+        (Val::F64(a), WastRetCore::F64(pattern)) => matches_f64(a.to_bits(), pattern),
+        (Val::FuncRef(a), WastRetCore::RefNull(_)) => a.is_none(),
+        (Val::ExternRef(a), WastRetCore::RefNull(_)) => a.is_none(),
+        (Val::ExternRef(a), WastRetCore::RefExtern(b)) => a.is_some() && (b.is_none() || a == *b),
+        (Val::FuncRef(a), WastRetCore::RefFunc(_)) => a.is_some(),
+        _ => false,
+    }
+}
+
+fn matches_f32(bits: u32, pattern: &NanPattern<F32>) -> bool {
+    match pattern {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+        NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+        NanPattern::Value(value) => bits == value.bits,
+    }
+}
+
+fn matches_f64(bits: u64, pattern: &NanPattern<F64>) -> bool {
+    const QUIET: u64 = 0x7ff8 << 48;
+    match pattern {
+        NanPattern::CanonicalNan => bits & (u64::MAX >> 1) == QUIET,
+        NanPattern::ArithmeticNan => bits & QUIET == QUIET,
+        NanPattern::Value(value) => bits == value.bits,
+    }
+}
