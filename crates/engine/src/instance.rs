@@ -501,8 +501,8 @@ impl<P: ValueList, R: ValueList> TypedFunc<P, R> {
     pub fn call(&self, instance: &mut Instance, params: P) -> Result<R, Error> {
         let same = Arc::ptr_eq(&self.module, &instance.inner.module);
         assert!(same, "a typed function was called in an instance of another module");
-        // Parameter and result lists have at most six values.
-        let mut slots = [0; 6];
+        // Parameter and result lists have at most nine values.
+        let mut slots = [0; 9];
         params.write(&mut slots);
         instance.inner.run(self.func, &mut slots)?;
         Ok(R::read(&slots))

@@ -82,7 +82,7 @@ macro_rules! value_from {
 value_from! { i32 => I32; i64 => I64; f32 => F32; f64 => F64; }
 
 /// A list of Rust values that stands for a function's parameters or results: `()`, one value, or
-/// a tuple of up to six.
+/// a tuple of up to nine.
 pub trait ValueList: Sized {
     /// The types.
     fn types() -> SmallVec<[Type; 6]>;
@@ -140,3 +140,6 @@ tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
 tuple!(A 0, B 1, C 2, D 3, E 4);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
