@@ -194,14 +194,14 @@ impl<'m> FunctionBuilder<'m> {
 
     /// The size of a memory in pages.
     pub fn memory_size(&mut self, memory: MemId) -> Reg {
-        let dest = self.reg(Type::I32);
+        let dest = self.reg(self.module.memories[memory].address_type());
         self.push(InstData::new(Op::MemorySize, &[], &[dest]).with_imm(Imm::Memory(memory)));
         dest
     }
 
     /// Grows a memory; gives the old size in pages, or -1.
     pub fn memory_grow(&mut self, memory: MemId, pages: Reg) -> Reg {
-        let dest = self.reg(Type::I32);
+        let dest = self.reg(self.module.memories[memory].address_type());
         self.push(InstData::new(Op::MemoryGrow, &[pages], &[dest]).with_imm(Imm::Memory(memory)));
         dest
     }

@@ -32,7 +32,7 @@ pub use inst::{Imm, InstData, MemArg, SrcLoc, Target};
 pub use manual::ops_manual;
 pub use module::{
     Bodies, DataSegment, DialectOpDecl, EagerBodies, FuncDecl, FuncKind, GlobalDecl, LocStyle,
-    MemoryDecl, Module, PAGE_SIZE, TableDecl,
+    MEMORY_GUARD, MemoryDecl, Module, PAGE_SIZE, TableDecl,
 };
 pub use op::{Effects, Format, MemoryOp, Op, Operands, PureOp, SlotValue, memory, pure};
 pub use text::{

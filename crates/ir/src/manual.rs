@@ -13,8 +13,8 @@ written is told by the module `cupola_ir::text`, the rules that they keep to by 
 
 Types are `i32`, `i64`, `f32`, `f64`; `T` is any of them. Semantics are those of WebAssembly:
 every operation is total or traps, and the payload of a NaN result is not specified. Linear memory
-is addressed by an `i32`, unsigned, plus the constant offset, without wrapping around; an access
-that is not within the memory traps. Raw accesses take a host address (`i64`) and check nothing;
+is addressed by an `i32`, or an `i64` where the memory says so (`A` below), unsigned, plus the
+constant offset, without wrapping around; an access that is not within the memory traps. Raw accesses take a host address (`i64`) and check nothing;
 they stand only in trusted modules and in optimized code.
 ";
 
@@ -62,14 +62,14 @@ fn form(op: Op) -> String {
             None => String::new(),
         },
         Format::Load if op.is_raw() => format!("{} = {op} i64, offset=N", access(op)),
-        Format::Load => format!("{} = {op} $m, i32, offset=N", access(op)),
+        Format::Load => format!("{} = {op} $m, A, offset=N", access(op)),
         Format::Store if op.is_raw() => format!("{op} i64, {}, offset=N", access(op)),
-        Format::Store => format!("{op} $m, i32, {}, offset=N", access(op)),
+        Format::Store => format!("{op} $m, A, {}, offset=N", access(op)),
         Format::Const => format!("{} = {op} LITERAL", op.const_type().map_or("", Type::name)),
         Format::Copy => format!("T = {op} T"),
         Format::Select => format!("T = {op} i32, T, T"),
-        Format::MemorySize => format!("i32 = {op} $m"),
-        Format::MemoryGrow => format!("i32 = {op} $m, i32"),
+        Format::MemorySize => format!("A = {op} $m"),
+        Format::MemoryGrow => format!("A = {op} $m, A"),
         Format::MemoryBase | Format::MemoryLen => format!("i64 = {op} $m"),
         Format::GlobalGet => format!("T = {op} $g"),
         Format::GlobalSet => format!("{op} $g, T"),

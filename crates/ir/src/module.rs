@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Size of a page of linear memory in bytes.
 pub const PAGE_SIZE: u64 = 65536;
 
+/// How far the guard of a reserved memory reaches behind the addresses that 32 bits can hold.
+pub const MEMORY_GUARD: u64 = 2 << 30;
+
 /// How a module's [`SrcLoc`]s are to be read.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LocStyle {
@@ -59,6 +62,27 @@ pub struct MemoryDecl {
     pub min_pages: u64,
     /// Greatest size, in pages; none: as far as the engine's limits go.
     pub max_pages: Option<u64>,
+    /// Whether its addresses and sizes are i64 instead of i32.
+    pub memory64: bool,
+}
+
+impl MemoryDecl {
+    /// The type of addresses and sizes.
+    pub const fn address_type(&self) -> Type {
+        if self.memory64 { Type::I64 } else { Type::I32 }
+    }
+
+    /// The greatest size that its addresses reach, in pages.
+    pub const fn addressable_pages(&self) -> u64 {
+        if self.memory64 { 1 << 48 } else { 1 << 16 }
+    }
+
+    /// Whether an access that ends `reach` bytes behind its address operand is certain to hit the
+    /// guard if it is out of bounds, where the memory is reserved: 4 GiB and [`MEMORY_GUARD`]
+    /// behind them, of which only the memory's present bytes are accessible.
+    pub const fn is_guarded(&self, reach: u64) -> bool {
+        !self.memory64 && reach <= MEMORY_GUARD
+    }
 }
 
 /// A global variable.

@@ -4,6 +4,7 @@
 //! ; comment to the end of the line
 //! module "name"
 //! memory $m 1 16                         ; least and, optionally, greatest number of pages
+//! memory $n i64 1                        ; addresses and sizes are i64
 //! global $g mut i64 = 5
 //! table $t = [%f, %g, null]
 //! data $m 1024 "bytes\00\ff\n\"\\"

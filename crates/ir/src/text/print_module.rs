@@ -81,7 +81,8 @@ fn write_items(out: &mut String, module: &Module, names: &Names) {
         out.push('\n');
     }
     for (id, memory) in module.memories.iter() {
-        put(out, format_args!("memory {} {}", names.memory(id), memory.min_pages));
+        let addresses = if memory.memory64 { "i64 " } else { "" };
+        put(out, format_args!("memory {} {addresses}{}", names.memory(id), memory.min_pages));
         if let Some(max) = memory.max_pages {
             put(out, format_args!(" {max}"));
         }

@@ -57,10 +57,10 @@ impl Checker<'_> {
                 Some((params, _)) => params.into(),
                 None => SmallVec::new(),
             },
-            (Format::Load, _) => smallvec![address_type(inst.op)],
+            (Format::Load, _) => smallvec![address_type(module, inst)],
             (Format::Store, _) => {
                 let value = inst.op.access().map(|(ty, _)| ty);
-                [address_type(inst.op)].into_iter().chain(value).collect()
+                [address_type(module, inst)].into_iter().chain(value).collect()
             }
             (Format::GlobalSet, Imm::Global(global)) => smallvec![module.globals[global].ty],
             (Format::Call, Imm::Func(callee)) => module.func_sig(callee).params.as_slice().into(),
@@ -80,9 +80,10 @@ impl Checker<'_> {
                 let values = given.chain(std::iter::repeat(Type::I32)).take(count);
                 condition.into_iter().chain(values).collect()
             }
-            (Format::MemoryGrow | Format::TrapIf | Format::BrIf | Format::BrTable, _) => {
-                smallvec![Type::I32]
+            (Format::MemoryGrow, Imm::Memory(memory)) => {
+                smallvec![module.memories[memory].address_type()]
             }
+            (Format::TrapIf | Format::BrIf | Format::BrTable, _) => smallvec![Type::I32],
             _ => SmallVec::new(),
         }
     }

@@ -4,7 +4,8 @@
 //! [`verify_module`]:
 //! - signatures are pairwise different, and functions refer to ones that exist
 //! - exports and table elements refer to functions that exist
-//! - memories are at most 65,536 pages, and not smaller at the start than at their greatest
+//! - memories have no more pages than their addresses reach (65,536 if those are i32), and are not
+//!   greater at the start than at their greatest
 //! - data segments refer to memories that exist and lie within their size at the start
 //! - initial values of globals are slots of their type (zeros above narrower values)
 //! - dialect operations have different names with a dot inside, and declare only effects that an

@@ -6,9 +6,6 @@ use crate::op::Effects;
 use crate::types::Type;
 use rustc_hash::FxHashSet;
 
-/// The most pages that 32-bit addresses reach.
-const MAX_PAGES: u64 = (1 << 32) / PAGE_SIZE;
-
 /// Whether `bits` is a slot of type `ty`.
 pub(super) fn is_slot_of(bits: u64, ty: Type) -> bool {
     ty.bytes() == 8 || bits >> 32 == 0
@@ -33,9 +30,10 @@ pub(super) fn check(module: &Module, errors: &mut Vec<VerifyError>) {
     }
     for (id, memory) in module.memories.iter() {
         let context = format!("${}", memory.name.clone().unwrap_or(id.to_string()));
-        let max = memory.max_pages.unwrap_or(MAX_PAGES);
-        if memory.min_pages > MAX_PAGES || memory.max_pages.is_some_and(|max| max > MAX_PAGES) {
-            let message = format!("a memory has at most {MAX_PAGES} pages");
+        let reach = memory.addressable_pages();
+        let max = memory.max_pages.unwrap_or(reach);
+        if memory.min_pages > reach || max > reach {
+            let message = format!("a memory has at most {reach} pages");
             error(Place::Memory(id), &context, message);
         } else if memory.min_pages > max {
             let message = format!("starts with {} pages, but may have {max}", memory.min_pages);

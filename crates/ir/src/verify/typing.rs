@@ -3,7 +3,7 @@
 use crate::entities::Reg;
 use crate::inst::{Imm, InstData};
 use crate::module::Module;
-use crate::op::{Format, Op};
+use crate::op::Format;
 use crate::types::Type;
 use smallvec::{SmallVec, smallvec};
 
@@ -26,9 +26,10 @@ pub(crate) fn result_types(module: &Module, inst: &InstData) -> ResultTypes {
         (Format::Const, _) => known(inst.op.const_type().into_iter().collect()),
         (Format::Copy, _) => ResultTypes::SameAs(inst.args.first().copied()),
         (Format::Select, _) => ResultTypes::SameAs(inst.args.get(1).copied()),
-        (Format::MemorySize | Format::MemoryGrow | Format::DeoptTick, _) => {
-            known(smallvec![Type::I32])
+        (Format::MemorySize | Format::MemoryGrow, Imm::Memory(memory)) => {
+            known(smallvec![module.memories[memory].address_type()])
         }
+        (Format::DeoptTick, _) => known(smallvec![Type::I32]),
         (Format::MemoryBase | Format::MemoryLen, _) => known(smallvec![Type::I64]),
         (Format::GlobalGet, Imm::Global(global)) => known(smallvec![module.globals[global].ty]),
         (Format::Call, Imm::Func(func)) => known(module.func_sig(func).results.clone()),
@@ -39,6 +40,9 @@ pub(crate) fn result_types(module: &Module, inst: &InstData) -> ResultTypes {
 }
 
 /// The type of the address operand of a load or store.
-pub(crate) fn address_type(op: Op) -> Type {
-    if op.is_raw() { Type::I64 } else { Type::I32 }
+pub(crate) fn address_type(module: &Module, inst: &InstData) -> Type {
+    match inst.imm {
+        Imm::Mem(arg) if !inst.op.is_raw() => module.memories[arg.memory].address_type(),
+        _ => Type::I64,
+    }
 }

@@ -58,7 +58,7 @@ impl Program {
             };
             module.funcs.push(FuncDecl { name: Some(name.into()), sig, kind });
         }
-        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages: Some(2) });
+        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages: Some(2), memory64: false });
         module.globals.push(GlobalDecl { name: None, ty: Type::I64, mutable: true, init: 7 });
         module.globals.push(GlobalDecl { name: None, ty: Type::I32, mutable: true, init: 3 });
         let elements = vec![Some(FuncId::from_u32(1)), None, Some(FuncId::from_u32(2))];

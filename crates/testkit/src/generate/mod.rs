@@ -103,7 +103,7 @@ fn declarations(choices: &mut Choices<'_>) -> Module {
     }
     for _ in 0..1 + choices.below(2) {
         let max_pages = Some(1 + choices.below(3) as u64);
-        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages });
+        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages, memory64: false });
     }
     let mut global = |ty, init| {
         module.globals.push(GlobalDecl { name: None, ty, mutable: true, init });

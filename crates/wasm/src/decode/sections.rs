@@ -130,6 +130,7 @@ impl Sections {
                         name: None,
                         min_pages: memory.initial,
                         max_pages: memory.maximum,
+                        memory64: memory.memory64,
                     });
                 }
             }

@@ -150,6 +150,7 @@ impl<'s> Parser<'s> {
         self.bump();
         let token = self.expect(Kind::Entity)?;
         let name = self.name_of(token)?;
+        let memory64 = self.eat_word("i64");
         let min_pages = self.unsigned()?;
         let max_pages =
             if self.is(Kind::Number) && !self.tok.first { Some(self.unsigned()?) } else { None };
@@ -157,6 +158,7 @@ impl<'s> Parser<'s> {
             name: Some(name.clone()),
             min_pages,
             max_pages,
+            memory64,
         });
         self.place(Place::Memory(id), token);
         match self.names.memories.insert(name, id) {
