@@ -136,7 +136,7 @@ impl Lower<'_, '_> {
         let mut args = Args::new();
         args.push(context);
         if abi::needs_result_area(results) {
-            args.push(self.buffer_address(results.len() as u32));
+            args.push(self.buffer_address(results.iter().map(|ty| ty.slots()).sum()));
         }
         for &reg in operands {
             args.push(self.value(reg));
@@ -158,23 +158,36 @@ impl Lower<'_, '_> {
 
     /// Assigns an instruction's results from the words of the buffer.
     fn take_buffer(&mut self, inst: &InstData) {
-        let address = self.buffer_address(inst.results.len() as u32);
-        for (i, &reg) in inst.results.iter().enumerate() {
-            let ty = cl_type(self.ty(reg));
-            let value = self.b.ins().load(ty, self.flags.buffer, address, i as i32 * 8);
+        let address = self.buffer_address(self.slots_of_regs(&inst.results));
+        let mut offset = 0;
+        for &reg in &inst.results {
+            let ty = self.ty(reg);
+            let value = self.b.ins().load(cl_type(ty), self.flags.buffer, address, offset);
             self.def(reg, value);
+            offset += slot_bytes(ty);
         }
     }
 
     /// Stores values to the words of the buffer from the first on; gives its address. It has room
     /// for `words`.
     pub(super) fn fill_buffer(&mut self, values: &[Reg], words: u32) -> Value {
-        let address = self.buffer_address(words.max(values.len() as u32));
-        for (i, &reg) in values.iter().enumerate() {
-            let value = self.value(reg);
-            self.store_slot(value, address, i as i32 * 8);
-        }
+        let address = self.buffer_address(words.max(self.slots_of_regs(values)));
+        self.store_slots(values, address);
         address
+    }
+
+    /// Stores values to slots one after the other.
+    pub(super) fn store_slots(&mut self, values: &[Reg], address: Value) {
+        let mut offset = 0;
+        for &reg in values {
+            let value = self.value(reg);
+            self.store_slot(value, address, offset);
+            offset += slot_bytes(self.ty(reg));
+        }
+    }
+
+    fn slots_of_regs(&self, regs: &[Reg]) -> u32 {
+        regs.iter().map(|&reg| self.ty(reg).slots()).sum()
     }
 
     pub(super) fn store_slot(&mut self, value: Value, address: Value, offset: i32) {
@@ -183,13 +196,18 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn dialect(&mut self, inst: &InstData, op: DialectOpId, site: SiteId) {
-        let address = self.fill_buffer(&inst.args, inst.results.len() as u32);
+        let address = self.fill_buffer(&inst.args, self.slots_of_regs(&inst.results));
         let func = self.source_func(inst).as_u32();
         let mut number = |n: u32| self.b.ins().iconst(types::I32, i64::from(n));
         let args = [number(func), number(op.as_u32()), number(site.as_u32()), address];
         self.call_helper(Helper::Dialect, &args);
         self.take_buffer(inst);
     }
+}
+
+/// How many bytes the slots of a value take.
+pub(super) fn slot_bytes(ty: Type) -> i32 {
+    ty.slots() as i32 * 8
 }
 
 fn helper_type(ty: HelperType) -> ir::Type {

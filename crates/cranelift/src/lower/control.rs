@@ -103,10 +103,7 @@ impl<'a> Lower<'a, '_> {
     pub(super) fn return_(&mut self, inst: &InstData) {
         match self.area {
             Some(area) => {
-                for (i, &reg) in inst.args.iter().enumerate() {
-                    let value = self.value(reg);
-                    self.store_slot(value, area, i as i32 * 8);
-                }
+                self.store_slots(&inst.args, area);
                 self.b.ins().return_(&[]);
             }
             None => {
