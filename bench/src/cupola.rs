@@ -4,7 +4,8 @@ use crate::contestant::Contestant;
 use crate::programs::Program;
 use cupola::stats::Report;
 use cupola::{
-    CodegenOptions, Config, Dialects, Engine, Imports, Instance, Mode, Module, Tier, TypedFunc,
+    CodegenOptions, Config, Dialects, Engine, Imports, Instance, Mode, Module, Store, Tier,
+    TypedFunc,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -69,7 +70,7 @@ pub struct CupolaProgram {
     setting: Setting,
     engine: Engine,
     module: Module,
-    instance: Instance,
+    store: Store,
     main: TypedFunc<i64, i64>,
 }
 
@@ -77,9 +78,11 @@ impl CupolaProgram {
     /// Loads a program into an engine of its own.
     pub fn load(setting: Setting, program: &Program) -> Result<CupolaProgram, String> {
         let (engine, module) = setting.module(program)?;
-        let instance = Instance::new(&module, &Imports::new()).map_err(|e| e.to_string())?;
-        let main = instance.typed("main").map_err(|e| e.to_string())?;
-        Ok(CupolaProgram { setting, engine, module, instance, main })
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &Imports::new());
+        let main = instance.and_then(|instance| instance.typed(&store, "main"));
+        let main = main.map_err(|e| e.to_string())?;
+        Ok(CupolaProgram { setting, engine, module, store, main })
     }
 
     /// The module, for what its interface tells about single functions.
@@ -98,7 +101,7 @@ impl Contestant for CupolaProgram {
     }
 
     fn call(&mut self, n: i64) -> Result<i64, String> {
-        self.main.call(&mut self.instance, n).map_err(|e| e.to_string())
+        self.main.call(&mut self.store, n).map_err(|e| e.to_string())
     }
 
     fn warm_up(&mut self, n: i64) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! Cupola in another program: a host function, a module, a call, and what became of it.
 
-use cupola::{Config, Dialects, Engine, Imports, Instance, Module};
+use cupola::{Config, Dialects, Engine, Imports, Instance, Module, Store};
 
 /// Adds up what the host gives, from compiled code.
 pub fn main() -> Result<(), cupola::Error> {
@@ -26,9 +26,10 @@ pub fn main() -> Result<(), cupola::Error> {
     let module = Module::from_text(&engine, "total.cir", text, &Dialects::new())?;
     let mut imports = Imports::new();
     imports.func("shop", "price", |article: i64| 3 * article);
-    let mut instance = Instance::new(&module, &imports)?;
-    let total = instance.typed::<i64, i64>("total")?;
-    assert_eq!(total.call(&mut instance, 100_000)?, 15_000_150_000);
+    let mut store = Store::new(&engine);
+    let instance = Instance::new(&mut store, &module, &imports)?;
+    let total = instance.typed::<i64, i64>(&store, "total")?;
+    assert_eq!(total.call(&mut store, 100_000)?, 15_000_150_000);
     println!("{}", module.report().to_table(10));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use cupola::ir::{Diagnostics, FuncKind};
-use cupola::{Dialects, Engine, Imports, Instance, Module};
+use cupola::{Dialects, Engine, Imports, Instance, Module, Store};
 use cupola_wasm::Options;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,11 +21,17 @@ impl Program {
         if self.wasm.is_some() { "_start" } else { "main" }
     }
 
-    /// Makes an instance; of WebAssembly, this runs the module's start function.
-    pub fn instantiate(&self, imports: Imports) -> Result<Instance, cupola_wasm::Error> {
+    /// Makes an instance in a store; of WebAssembly, this runs the module's start function.
+    pub fn instantiate(
+        &self,
+        store: &mut Store,
+        imports: Imports,
+    ) -> Result<Instance, cupola_wasm::Error> {
         match &self.wasm {
-            None => Ok(Instance::new(&self.module, &imports)?),
-            Some(module) => Ok(cupola_wasm::Instance::new(module, &imports.into())?.into_engine()),
+            None => Ok(Instance::new(store, &self.module, &imports)?),
+            Some(module) => {
+                Ok(cupola_wasm::Instance::new(store, module, &imports.into())?.engine())
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::input::{self, Program};
 use crate::values;
 use cupola::events::EventLog;
 use cupola::ir::FuncId;
-use cupola::{Config, Engine, Error, Instance, Module, Value};
+use cupola::{Config, Engine, Error, Instance, Module, Store, Value};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -28,9 +28,11 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     let module = &program.module;
     let (name, args) = what_to_call(&program, options, call_args)?;
     let output = Output::new();
-    let mut instance = ManuallyDrop::new(instantiate(&program, &output)?);
+    let mut store = ManuallyDrop::new(Store::new(&engine));
+    let store = &mut *store;
+    let instance = instantiate(&program, store, &output)?;
     if let Some(fuel) = options.fuel {
-        instance.set_fuel(fuel);
+        store.set_fuel(fuel);
     }
     // Opened before the program runs, so that a wrong path is not noticed at its end.
     let json = match &options.stats {
@@ -40,10 +42,10 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     let log = options.log.then(|| EventLog::start(&engine, stderr()));
     let log = log.transpose().map_err(|error| Failure::Input(error.to_string()))?;
     if let Some(timeout) = options.timeout {
-        interrupt_after(&instance, timeout)?;
+        interrupt_after(store, timeout)?;
     }
 
-    let result = instance.call(name, &args);
+    let result = instance.call(store, name, &args);
 
     let printed = finish_output(&output, result.as_deref().unwrap_or_default());
     if let Some(log) = log {
@@ -118,8 +120,8 @@ fn what_to_call<'a>(
     }
 }
 
-fn instantiate(program: &Program, output: &Output) -> Result<Instance, Failure> {
-    program.instantiate(host::imports(output)).map_err(|error| match error {
+fn instantiate(program: &Program, store: &mut Store, output: &Output) -> Result<Instance, Failure> {
+    program.instantiate(store, host::imports(output)).map_err(|error| match error {
         cupola_wasm::Error::Engine(error @ Error::MissingImport { .. }) => {
             Failure::Input(format!("{error}\n{}", host::HELP))
         }
@@ -129,9 +131,9 @@ fn instantiate(program: &Program, output: &Output) -> Result<Instance, Failure> 
     })
 }
 
-/// Interrupts the instance after a time, from a thread that ends with the process.
-fn interrupt_after(instance: &Instance, timeout: Duration) -> Result<(), Failure> {
-    let handle = instance.interrupt_handle();
+/// Interrupts what the store runs after a time, from a thread that ends with the process.
+fn interrupt_after(store: &Store, timeout: Duration) -> Result<(), Failure> {
+    let handle = store.interrupt_handle();
     let wait = move || {
         std::thread::sleep(timeout);
         handle.interrupt();

@@ -47,7 +47,7 @@ pub struct Config {
     pub stress: Stress,
     /// Greatest size of one linear memory, in pages of 64 KiB.
     pub max_memory_pages: u64,
-    /// Size of each instance's interpreter stack, in slots of 8 bytes; only what is used takes
+    /// Size of each store's interpreter stack, in slots of 8 bytes; only what is used takes
     /// memory.
     pub t0_stack_slots: usize,
     /// Whether addresses and names of code are appended to `/tmp/perf-PID.map`, for `perf`.
@@ -120,7 +120,7 @@ pub(crate) struct EngineInner {
 /// Compiles and runs modules. Cheap to clone; shared by threads.
 ///
 /// ```
-/// use cupola::{Config, Dialects, Engine, Imports, Instance, Module, Value};
+/// use cupola::{Config, Dialects, Engine, Imports, Instance, Module, Store, Value};
 ///
 /// let engine = Engine::new(Config::new())?;
 /// let text = "export func %double(n: i64) -> i64 {
@@ -129,8 +129,9 @@ pub(crate) struct EngineInner {
 ///   return r
 /// }";
 /// let module = Module::from_text(&engine, "double.cir", text, &Dialects::new())?;
-/// let mut instance = Instance::new(&module, &Imports::new())?;
-/// assert_eq!(instance.call("double", &[Value::I64(21)])?, [Value::I64(42)]);
+/// let mut store = Store::new(&engine);
+/// let instance = Instance::new(&mut store, &module, &Imports::new())?;
+/// assert_eq!(instance.call(&mut store, "double", &[Value::I64(21)])?, [Value::I64(42)]);
 /// # Ok::<(), cupola::Error>(())
 /// ```
 #[derive(Clone)]

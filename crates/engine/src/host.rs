@@ -1,6 +1,6 @@
 //! What the host provides to programs: functions to import, and dialect operations.
 
-use crate::instance::Caller;
+use crate::store::Caller;
 use crate::value::{Value, ValueList};
 use cupola_ir::{Effects, Signature, Type};
 use cupola_opt::speculate::Specializer;

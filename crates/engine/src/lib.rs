@@ -1,9 +1,9 @@
 //! Cupola, a tiered JIT compilation engine.
 //!
-//! A front end hands over a [`Module`] in register form ([`cupola_ir`]). An [`Instance`] of it
-//! starts in the interpreter at once; functions that get hot climb, in the background, through the
-//! tiers whose code generators were added to the engine's [`Config`], moving while they run
-//! (on-stack replacement) and stepping back when a guess turns out wrong (deoptimization).
+//! A front end hands over a [`Module`] in register form ([`cupola_ir`]). An [`Instance`] of it in a
+//! [`Store`] starts in the interpreter at once; functions that get hot climb, in the background,
+//! through the tiers whose code generators were added to the engine's [`Config`], moving while they
+//! run (on-stack replacement) and stepping back when a guess turns out wrong (deoptimization).
 //! [`Module::report`] and the [`events`] say what ran in which tier, and why.
 
 mod code;
@@ -12,7 +12,6 @@ mod engine;
 mod error;
 pub mod events;
 mod host;
-mod instance;
 mod manage;
 mod memory;
 mod module;
@@ -21,8 +20,8 @@ mod queue;
 mod report;
 mod services;
 pub mod stats;
+mod store;
 pub mod stress;
-mod table;
 pub mod tuning;
 mod value;
 
@@ -33,7 +32,10 @@ pub use cupola_runtime::{CodeGenerator, CodegenOptions, Frame, SiteFeedback, Tie
 pub use engine::{Config, Engine, Mode};
 pub use error::{Error, ExecutionTrap, TrapCause};
 pub use host::{DialectCall, DialectOp, Dialects, HostError, HostResult, Imports};
-pub use instance::{Caller, Instance, InterruptHandle, TypedFunc};
 pub use module::Module;
 pub use smallvec::{SmallVec, smallvec};
+pub use store::{
+    AsStore, AsStoreMut, Caller, Func, Global, Instance, InterruptHandle, Memory, Store, StoreRef,
+    Table, TypedFunc,
+};
 pub use value::{Value, ValueList};

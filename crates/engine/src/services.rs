@@ -3,14 +3,14 @@
 use crate::engine::Mode;
 use crate::events::EventKind;
 use crate::host::{DialectCall, HostError, HostFunc};
-use crate::instance::{Caller, InstanceInner};
 use crate::module::FuncData;
 use crate::policy::EntryPoint;
 use crate::queue::Unit;
+use crate::store::{Caller, InstanceInner};
 use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode};
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
-    Frame, Services, SiteFeedback, Tier, Trap, TrapKind, VmContext, VmMemory, arch, walk_native,
+    Frame, Services, SiteFeedback, Tier, Trap, TrapKind, VmContext, arch, walk_native,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -107,7 +107,7 @@ impl InstanceInner {
     }
 
     fn call_host(&self, host: &HostFunc, slots: &mut [u64]) -> Result<(), Box<Trap>> {
-        guarded(|| (host.body)(&mut Caller { inner: self }, slots))
+        guarded(|| (host.body)(&mut Caller { instance: self }, slots))
     }
 
     /// Whether the native stack has room for an activation to go on in other code. Entries at loops
@@ -115,23 +115,23 @@ impl InstanceInner {
     /// of stack because of it.
     fn has_room_to_nest(&self) -> bool {
         // SAFETY: only this thread touches the field.
-        let limit = unsafe { (*self.limits.get()).real_stack_limit };
+        let limit = unsafe { (*self.store().limits.get()).real_stack_limit };
         let marker = 0u8;
         (&raw const marker).addr() >= limit.saturating_add(NESTING_RESERVE)
     }
 
     /// To be done at each slow path: notices an interruption, and lets code be reclaimed.
     fn safepoint(&self) -> Result<(), Box<Trap>> {
-        let limits = self.limits.get();
+        let limits = self.store().limits.get();
         // SAFETY: the field is an atomic.
         if unsafe { (*limits).interrupt.load(Ordering::Relaxed) } != 0 {
             return Err(Trap::code(TrapCode::Interrupted));
         }
         let code = &self.module.engine.code;
-        if code.wants_acknowledgement(&self.execution) {
+        if code.wants_acknowledgement(&self.store().execution) {
             // SAFETY: this thread runs the instance, and is in a helper or in T0.
             let walk = |visit: &mut dyn FnMut(usize)| unsafe { walk_native(limits, visit) };
-            self.module.engine.note_reclaimed(code.acknowledge(&self.execution, walk));
+            self.module.engine.note_reclaimed(code.acknowledge(&self.store().execution, walk));
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Services for InstanceInner {
         let state = &version.deopts[exit as usize];
         // SAFETY: only this thread touches the field.
         unsafe {
-            let budget = &raw mut (*self.limits.get()).deopt_budget;
+            let budget = &raw mut (*self.store().limits.get()).deopt_budget;
             *budget = self.module.engine.stress.modes().deopt_budget();
         }
         self.module.on_deopt(&version, state);
@@ -224,15 +224,8 @@ impl Services for InstanceInner {
         unsafe { cupola_interp::resume(ctx, state, values) }
     }
 
-    unsafe fn memory_grow(&self, ctx: *mut VmContext, memory: MemId, pages: u32) -> i32 {
-        let mut memories = self.memories.borrow_mut();
-        let linear = &mut memories[memory.as_u32() as usize];
-        let old = linear.grow(u64::from(pages));
-        // SAFETY: the layout's offset of an existing memory of this instance.
-        unsafe {
-            let vm = ctx.byte_add(self.module.layout.memory(memory) as usize).cast::<VmMemory>();
-            vm.write(linear.vm_memory());
-        }
+    unsafe fn memory_grow(&self, _ctx: *mut VmContext, memory: MemId, pages: u32) -> i32 {
+        let old = self.memory(memory).and_then(|memory| memory.grow(u64::from(pages)));
         // The greatest size, 65536 pages, fits.
         old.map_or(-1, |old| old as i32)
     }
@@ -252,7 +245,7 @@ impl Services for InstanceInner {
         // SAFETY: the caller made room for operands and results.
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };
         let op = self.module.dialect_op(op);
-        guarded(|| op.call(&mut DialectCall { site, slots, caller: Caller { inner: self } }))
+        guarded(|| op.call(&mut DialectCall { site, slots, caller: Caller { instance: self } }))
     }
 
     fn native_sig(&self, func: FuncId) -> &NativeSig {

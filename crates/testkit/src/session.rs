@@ -4,7 +4,7 @@ use cupola::ir::Effects;
 use cupola::ir::{EagerBodies, FuncId, MemId, Module as IrModule, Signature, TrapCode, Type};
 use cupola::{
     Config, DialectCall, DialectOp, Dialects, Engine, Error, HostError, Imports, Instance, Module,
-    TrapCause, Value,
+    Store, TrapCause, Value,
 };
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -157,6 +157,7 @@ fn quiet_panics() {
 
 /// An instance under test.
 pub struct Session {
+    store: Store,
     instance: Instance,
     trace: Trace,
     /// Where the last trap happened: names and positions, the innermost activation first.
@@ -178,18 +179,19 @@ impl Session {
         let trace = Trace::default();
         let engine = Engine::new(config)?;
         let module = Module::with_bodies(&engine, ir, bodies.clone(), &dialects(&trace))?;
-        let instance = Instance::new(&module, &imports(&trace))?;
-        Ok(Session { instance, trace, backtrace: Vec::new() })
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &imports(&trace))?;
+        Ok(Session { store, instance, trace, backtrace: Vec::new() })
     }
 
     /// The module.
     pub fn module(&self) -> Module {
-        self.instance.module()
+        self.instance.module(&self.store)
     }
 
-    /// The instance.
-    pub fn instance(&mut self) -> &mut Instance {
-        &mut self.instance
+    /// The store.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
     }
 
     /// Calls a function.
@@ -199,7 +201,8 @@ impl Session {
     pub fn call(&mut self, func: FuncId, args: &[Value]) -> Result<End, String> {
         let name = self.module().ir().func_name(func);
         self.backtrace.clear();
-        let result = catch_unwind(AssertUnwindSafe(|| self.instance.call(&name, args)));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.instance.call(&mut self.store, &name, args)));
         match result {
             Ok(Ok(values)) => Ok(End::Values(values)),
             Ok(Err(Error::Trap(trap))) => {
@@ -230,10 +233,11 @@ impl Session {
     pub fn state(&self) -> State {
         let module = self.module();
         let memory = |id: MemId| {
-            let bytes = self.instance.memory(id).unwrap_or_default();
+            let memory = self.instance.memory(&self.store, id);
+            let bytes = memory.map(|memory| memory.data(&self.store)).unwrap_or_default();
             (bytes.len(), hash(bytes))
         };
-        let global = |id| match self.instance.global(id) {
+        let global = |id| match self.instance.global(&self.store, id).map(|g| g.get(&self.store)) {
             Some(Value::F32(v)) if v.is_nan() => "nan".to_owned(),
             Some(Value::F64(v)) if v.is_nan() => "nan".to_owned(),
             value => format!("{value:?}"),

@@ -2,7 +2,9 @@
 //! memory, interruptions, threads, engines dropped while they compile.
 
 use cupola::ir::FuncId;
-use cupola::{Config, Dialects, Engine, Error, Imports, Instance, Mode, Module, Tier, Value};
+use cupola::{
+    Config, Dialects, Engine, Error, Imports, Instance, Mode, Module, Store, Tier, Value,
+};
 use cupola_testkit::generate::Choices;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -27,8 +29,22 @@ fn module(config: Config, text: &str) -> Module {
     Module::from_text(&engine, "stress", text, &Dialects::new()).unwrap()
 }
 
-fn instance(module: &Module) -> Instance {
-    Instance::new(module, &Imports::new()).unwrap()
+/// An instance in a store of its own.
+struct Subject {
+    store: Store,
+    instance: Instance,
+}
+
+impl Subject {
+    fn new(module: &Module) -> Subject {
+        let mut store = Store::new(&module.engine());
+        let instance = Instance::new(&mut store, module, &Imports::new()).unwrap();
+        Subject { store, instance }
+    }
+
+    fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
+        self.instance.call(&mut self.store, name, args)
+    }
 }
 
 /// Resident memory of the process, in bytes.
@@ -90,9 +106,9 @@ fn a_million_calls_promoted_and_deoptimized() {
     const CALLS: u64 = 1_000_000;
     let text = chain(FUNCS);
     let reference = module(config(Mode::Only(Tier::T0)), &text);
-    let mut reference = instance(&reference);
+    let mut reference = Subject::new(&reference);
     let module = module(config(Mode::Auto), &text);
-    let mut subject = instance(&module);
+    let mut subject = Subject::new(&module);
     let funcs: Vec<FuncId> = (0..FUNCS).map(|i| module.func(&format!("f{i}")).unwrap()).collect();
     let names: Vec<String> = (0..FUNCS).map(|i| format!("f{i}")).collect();
     let typed: Vec<_> =
@@ -142,9 +158,9 @@ fn many_functions_in_little_code_memory() {
     small.tuning.t1_calls = 2;
     small.tuning.t2_calls = 20;
     let reference = module(config(Mode::Only(Tier::T0)), &text);
-    let mut reference = instance(&reference);
+    let mut reference = Subject::new(&reference);
     let module = module(small, &text);
-    let mut subject = instance(&module);
+    let mut subject = Subject::new(&module);
     for round in 0..40i64 {
         for index in 0..FUNCS {
             let (name, args) = (format!("f{index}"), [Value::I64(round * 7), Value::I32(5)]);
@@ -216,11 +232,11 @@ fn interruption_within_ten_milliseconds() {
             ("nested", vec![Value::I64(1)]),
             ("fib", vec![Value::I64(90)]),
         ] {
-            let mut subject = instance(&module);
+            let mut subject = Subject::new(&module);
             // On a busy machine a thread may have to wait for its turn; the engine does not make
             // it wait every time.
             let times = (0..5).map(|_| {
-                let handle = subject.interrupt_handle();
+                let handle = subject.store.interrupt_handle();
                 let interrupter = std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(30));
                     let started = Instant::now();
@@ -260,7 +276,7 @@ fn two_threads_run_instances_of_one_module() {
     eager.stress = "random-tier=3".parse().unwrap();
     let module = module(eager, &text);
     let run = |seed: u64| {
-        let mut subject = instance(&module);
+        let mut subject = Subject::new(&module);
         let mut choices = Choices::seeded(seed);
         let mut sum = 0i64;
         for _ in 0..20_000 {
@@ -294,7 +310,7 @@ fn engines_dropped_while_they_compile() {
         eager.tuning.workers = Some(2);
         let started = Instant::now();
         let module = module(eager, &text);
-        let mut subject = instance(&module);
+        let mut subject = Subject::new(&module);
         for _ in 0..1 + round % 4 {
             subject.call("f0", &[Value::I64(7), Value::I32(59)]).unwrap();
         }

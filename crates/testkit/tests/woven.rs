@@ -72,9 +72,9 @@ fn run(subject: &Subject, config: Config, fuel: &[u64]) -> (Outcome, u64) {
     let func = subject.module.find_func(subject.func).unwrap();
     let mut outcome = Vec::new();
     for (args, &fuel) in subject.calls.iter().zip(fuel) {
-        session.instance().set_fuel(fuel);
+        session.store().set_fuel(fuel);
         let end = session.call(func, args).unwrap_or_else(|e| panic!("{}: {e}", subject.name));
-        let left = session.instance().fuel();
+        let left = session.store().fuel();
         outcome.push((end, session.state(), left));
     }
     let report = session.module().report();

@@ -3,11 +3,8 @@
 use crate::info::Export;
 use crate::instance::Instance;
 use crate::types::{Val, ValType};
-use cupola::{Caller, HostError, HostResult, Value, ValueList};
-use cupola_ir::Signature;
-use parking_lot::Mutex;
+use cupola::{AsStore, Caller, HostResult, Value, ValueList};
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
 
 /// What a host provides, by module and name.
 #[derive(Clone, Default)]
@@ -56,12 +53,15 @@ impl Imports {
         self
     }
 
-    /// Provides what an instance exports: functions, but for those that take or give references to
-    /// functions, and immutable globals of number types. A function cannot be called while the
-    /// instance that it belongs to waits for a call of its own.
-    pub fn instance(&mut self, module: &str, instance: &Arc<Mutex<Instance>>) -> &mut Imports {
-        let exporter = instance.lock();
-        let info = exporter.module().info.clone();
+    /// Provides what an instance of the same store exports: functions, but for those that take or
+    /// give references to functions, and immutable globals of number types.
+    pub fn instance(
+        &mut self,
+        store: &impl AsStore,
+        module: &str,
+        instance: Instance,
+    ) -> &mut Imports {
+        let info = instance.info(store);
         for (name, export) in &info.exports {
             match *export {
                 Export::Func(func) => {
@@ -69,19 +69,10 @@ impl Imports {
                     if ty.params.iter().chain(&ty.results).any(|&ty| ty == ValType::FuncRef) {
                         continue;
                     }
-                    let sig = Signature::new(
-                        ty.params.iter().map(|ty| ty.register()),
-                        ty.results.iter().map(|ty| ty.register()),
-                    );
-                    let callee = instance.clone();
-                    let call = move |_: &mut Caller<'_>, args: &[Value]| {
-                        let Some(mut callee) = callee.try_lock() else {
-                            return Err(HostError::from(
-                                "not supported yet: call back into an instance that waits for a \
-                                 call of its own",
-                            ));
-                        };
-                        Ok(callee.engine_mut().call_func(func, args)?)
+                    let callee = instance.engine().func(store, func);
+                    let sig = callee.sig(store).clone();
+                    let call = move |caller: &mut Caller<'_>, args: &[Value]| {
+                        Ok(callee.call(caller, args)?)
                     };
                     self.funcs.func_dynamic(module, name, sig, call);
                 }
@@ -89,7 +80,7 @@ impl Imports {
                     let global = &info.globals[index as usize];
                     if !global.mutable
                         && global.ty != ValType::FuncRef
-                        && let Some(value) = exporter.global(name)
+                        && let Some(value) = instance.global(store, name)
                     {
                         self.global(module, name, value);
                     }

@@ -6,14 +6,15 @@ use crate::info::{Export, ModuleInfo, SegmentMode, TablePlace};
 use crate::module::Module;
 use crate::state::State;
 use crate::types::{Val, ValType, func_of, type_list};
-use cupola::Value;
+use cupola::{AsStore, AsStoreMut, Memory, Value};
 use cupola_ir::{GlobalId, TrapCode};
 use std::sync::Arc;
 
-/// An instance of a module: memories, tables and globals of its own.
+/// An instance of a module: memories, tables and globals of its own. A handle, to be used with the
+/// store that it was made in; used with another its methods panic.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     engine: cupola::Instance,
-    module: Module,
 }
 
 impl Instance {
@@ -23,7 +24,11 @@ impl Instance {
     /// # Errors
     /// If an import is missing or of another type, a segment does not fit, or the start function
     /// traps.
-    pub fn new(module: &Module, imports: &Imports) -> Result<Instance, Error> {
+    pub fn new(
+        store: &mut impl AsStoreMut,
+        module: &Module,
+        imports: &Imports,
+    ) -> Result<Instance, Error> {
         let info = &module.info;
         let globals = global_values(info, imports)?;
         let elements: Vec<Arc<[u64]>> = info
@@ -41,38 +46,33 @@ impl Instance {
         });
         let state = State::new(info.clone(), remaining.collect());
         init_host_tables(&state, &elements, &globals)?;
-        let mut engine =
-            cupola::Instance::with_data(&module.engine, &imports.funcs, Box::new(state))?;
+        let engine =
+            cupola::Instance::with_data(store, &module.engine, &imports.funcs, Box::new(state))?;
         for (index, (global, &slot)) in info.globals.iter().zip(&globals).enumerate() {
             let value = Value::from_slot(global.ty.register(), slot);
-            engine.set_global(GlobalId::from_u32(index as u32), value);
+            engine.init_global(store, GlobalId::from_u32(index as u32), value);
         }
-        init_engine_tables(&mut engine, info, &elements, &globals)?;
-        init_memories(&mut engine, info, &globals)?;
+        init_engine_tables(store, engine, info, &elements, &globals)?;
+        init_memories(store, engine, info, &globals)?;
         if let Some(start) = info.start {
-            engine.call_func(start, &[])?;
+            engine.func(store, start).call(store, &[])?;
         }
-        Ok(Instance { engine, module: module.clone() })
+        Ok(Instance { engine })
     }
 
-    /// The module that this is an instance of.
-    pub fn module(&self) -> &Module {
-        &self.module
+    pub(crate) fn info(self, store: &impl AsStore) -> &ModuleInfo {
+        let state = self.engine.data(store).downcast_ref::<State>();
+        &state.expect("instances are made with their state").info
     }
 
-    /// The engine's instance.
-    pub fn engine(&self) -> &cupola::Instance {
-        &self.engine
+    fn exported(self, store: &impl AsStore, name: &str) -> Option<Export> {
+        self.info(store).exports.get(name).copied()
     }
 
-    /// The engine's instance alone, for those who call its functions by the engine's types: there
-    /// a reference is an i64.
-    pub fn into_engine(self) -> cupola::Instance {
+    /// The engine's instance, for those who use it by the engine's types: there a reference is an
+    /// i64.
+    pub fn engine(self) -> cupola::Instance {
         self.engine
-    }
-
-    pub(crate) fn engine_mut(&mut self) -> &mut cupola::Instance {
-        &mut self.engine
     }
 
     /// Calls an exported function.
@@ -82,12 +82,16 @@ impl Instance {
     ///
     /// # Panics
     /// If a host function panics, with that panic.
-    pub fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
-        let func = self
-            .module
-            .export_func_id(name)
-            .ok_or_else(|| Error::NoExport { kind: "function", name: name.to_owned() })?;
-        let ty = self.module.info.func_type(func);
+    pub fn call(
+        self,
+        store: &mut impl AsStoreMut,
+        name: &str,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Error> {
+        let Some(Export::Func(func)) = self.exported(store, name) else {
+            return Err(Error::NoExport { kind: "function", name: name.to_owned() });
+        };
+        let ty = self.info(store).func_type(func).clone();
         if !args.iter().map(|arg| arg.ty()).eq(ty.params.iter().copied()) {
             return Err(Error::Arguments {
                 name: name.to_owned(),
@@ -96,33 +100,25 @@ impl Instance {
             });
         }
         let args: Vec<Value> = args.iter().map(|arg| arg.to_engine()).collect();
-        let results = self.engine.call_func(func, &args)?;
+        let results = self.engine.func(store, func).call(store, &args)?;
         let typed = ty.results.iter().zip(results);
         Ok(typed.map(|(&ty, value)| Val::from_slot(ty, value.to_slot())).collect())
     }
 
-    /// The bytes of an exported memory.
-    pub fn memory(&self, name: &str) -> Option<&[u8]> {
-        match self.module.info.exports.get(name) {
-            Some(Export::Memory(memory)) => self.engine.memory(*memory),
-            _ => None,
-        }
-    }
-
-    /// The bytes of an exported memory, to be written.
-    pub fn memory_mut(&mut self, name: &str) -> Option<&mut [u8]> {
-        match self.module.info.exports.get(name) {
-            Some(Export::Memory(memory)) => self.engine.memory_mut(*memory),
+    /// An exported memory.
+    pub fn memory(self, store: &impl AsStore, name: &str) -> Option<Memory> {
+        match self.exported(store, name) {
+            Some(Export::Memory(memory)) => self.engine.memory(store, memory),
             _ => None,
         }
     }
 
     /// The value of an exported global.
-    pub fn global(&self, name: &str) -> Option<Val> {
-        let Some(Export::Global(index)) = self.module.info.exports.get(name) else { return None };
-        let ty = self.module.info.globals[*index as usize].ty;
-        let value = self.engine.global(GlobalId::from_u32(*index))?;
-        Some(Val::from_slot(ty, value.to_slot()))
+    pub fn global(self, store: &impl AsStore, name: &str) -> Option<Val> {
+        let Some(Export::Global(index)) = self.exported(store, name) else { return None };
+        let ty = self.info(store).globals[index as usize].ty;
+        let global = self.engine.global(store, GlobalId::from_u32(index))?;
+        Some(Val::from_slot(ty, global.get(store).to_slot()))
     }
 }
 
@@ -179,7 +175,8 @@ fn init_host_tables(state: &State, elements: &[Arc<[u64]>], globals: &[u64]) -> 
 }
 
 fn init_engine_tables(
-    engine: &mut cupola::Instance,
+    store: &mut impl AsStoreMut,
+    engine: cupola::Instance,
     info: &ModuleInfo,
     elements: &[Arc<[u64]>],
     globals: &[u64],
@@ -187,24 +184,28 @@ fn init_engine_tables(
     for (segment, items) in info.elements.iter().zip(elements) {
         let SegmentMode::Active(table, offset) = &segment.mode else { continue };
         let TablePlace::Engine(table) = info.tables[*table as usize].place else { continue };
-        let len = engine.table_len(table).unwrap_or(0) as usize;
+        let Some(table) = engine.table(store, table) else { continue };
+        let len = table.size(store) as usize;
         let range = place(offset.eval(globals), items.len(), len).ok_or(TABLE_OOB)?;
         for (slot, &item) in range.zip(items.iter()) {
-            engine.table_set(table, slot as u64, func_of(item));
+            let func = func_of(item).map(|func| engine.func(store, func));
+            table.set(store, slot as u64, func);
         }
     }
     Ok(())
 }
 
 fn init_memories(
-    engine: &mut cupola::Instance,
+    store: &mut impl AsStoreMut,
+    engine: cupola::Instance,
     info: &ModuleInfo,
     globals: &[u64],
 ) -> Result<(), Error> {
     for segment in &info.data {
         let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
         let bytes = &info.bytes[segment.bytes.clone()];
-        let memory = engine.memory_mut(*memory).unwrap_or_default();
+        let Some(memory) = engine.memory(store, *memory) else { continue };
+        let memory = memory.data_mut(store);
         let range = place(offset.eval(globals), bytes.len(), memory.len())
             .ok_or(Error::Segment(TrapCode::MemOutOfBounds))?;
         memory[range].copy_from_slice(bytes);

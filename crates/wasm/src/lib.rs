@@ -18,8 +18,10 @@
 //!     (i32.add (local.get 0) (local.get 1))))"#;
 //! let engine = cupola::Engine::new(cupola::Config::new())?;
 //! let module = Module::new(&engine, "add.wat", wat::parse_str(wat)?, &Options::default())?;
-//! let mut instance = Instance::new(&module, &Imports::new())?;
-//! assert_eq!(instance.call("add", &[Val::I32(40), Val::I32(2)])?, [Val::I32(42)]);
+//! let mut store = cupola::Store::new(&engine);
+//! let instance = Instance::new(&mut store, &module, &Imports::new())?;
+//! let sum = instance.call(&mut store, "add", &[Val::I32(40), Val::I32(2)])?;
+//! assert_eq!(sum, [Val::I32(42)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -35,6 +37,7 @@ mod ops;
 mod state;
 mod translate;
 mod types;
+pub mod wasi;
 
 pub use error::Error;
 pub use imports::Imports;

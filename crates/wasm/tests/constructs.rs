@@ -1,7 +1,7 @@
 //! Each construct, in all modes.
 
-use cupola::Engine;
 use cupola::ir::TrapCode;
+use cupola::{Engine, Store};
 use cupola_testkit::mode::RunMode;
 use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, Validation};
 
@@ -19,11 +19,12 @@ fn check(wat: &str, calls: &[(&str, &[Val], Expect)]) {
         let module = Module::new(&engine, "test.wat", bytes.clone(), &Options::default())
             .expect("the module is valid");
         for _ in 0..3 {
-            let mut instance =
-                Instance::new(&module, &Imports::new()).expect("the module can be instantiated");
+            let mut store = Store::new(&engine);
+            let instance = Instance::new(&mut store, &module, &Imports::new())
+                .expect("the module can be instantiated");
             for _ in 0..5 {
                 for (name, args, expect) in calls {
-                    let result = instance.call(name, args);
+                    let result = instance.call(&mut store, name, args);
                     let fits = match (&result, expect) {
                         (Ok(values), Expect::Values(expected)) => values == expected,
                         (Err(error), Expect::Trap(code)) => error.trap_code() == Some(*code),
@@ -269,9 +270,10 @@ fn invalid_functions_are_found_when_asked_for() {
     let wat = "(module (func (export \"bad\") (result i32)) (func (export \"good\")))";
     assert!(matches!(load(wat, Validation::Eager), Err(Error::Invalid { .. })));
     let module = load(wat, Validation::Lazy).expect("bodies are not looked at");
-    let mut instance = Instance::new(&module, &Imports::new()).expect("it has no imports");
-    assert!(instance.call("good", &[]).is_ok());
-    let error = instance.call("bad", &[]).expect_err("it is not valid").to_string();
+    let mut store = Store::new(&module.engine_module().engine());
+    let instance = Instance::new(&mut store, &module, &Imports::new()).expect("it has no imports");
+    assert!(instance.call(&mut store, "good", &[]).is_ok());
+    let error = instance.call(&mut store, "bad", &[]).expect_err("it is not valid").to_string();
     assert!(error.contains("at offset"), "{error}");
 }
 
@@ -289,13 +291,17 @@ fn start_functions_segments_and_imports() {
     let noted = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let (sink, mut imports) = (noted.clone(), Imports::new());
     imports.func("env", "note", move |value: i32| sink.lock().expect("not poisoned").push(value));
-    assert!(matches!(Instance::new(&module, &imports), Err(Error::Link { .. })));
+    let store = &mut Store::new(&module.engine_module().engine());
+    assert!(matches!(Instance::new(store, &module, &imports), Err(Error::Link { .. })));
     imports.global("env", "base", Val::I32(65535));
-    let error = Instance::new(&module, &imports).err().expect("the segment does not fit");
+    let error = Instance::new(store, &module, &imports).err().expect("the segment does not fit");
     assert_eq!(error.trap_code(), Some(TrapCode::MemOutOfBounds));
     imports.global("env", "base", Val::I32(16));
-    let instance = Instance::new(&module, &imports).expect("all is provided");
+    let instance = Instance::new(store, &module, &imports).expect("all is provided");
     assert_eq!(*noted.lock().expect("not poisoned"), [0x6968]);
-    assert_eq!(instance.global("g"), Some(Val::I32(17)));
-    assert_eq!(&instance.memory("memory").expect("it is exported")[16..18], b"hi");
+    assert_eq!(instance.global(store, "g"), Some(Val::I32(17)));
+    assert_eq!(
+        &instance.memory(store, "memory").expect("it is exported").data(store)[16..18],
+        b"hi"
+    );
 }

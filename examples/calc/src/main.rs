@@ -4,7 +4,7 @@
 
 use cupola::events::EventLog;
 use cupola::stress::Stress;
-use cupola::{Config, Engine, Error, Instance};
+use cupola::{Config, Engine, Error, Instance, Store};
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: calc FILE [--stats] [--log] [--stress MODES]";
@@ -71,9 +71,10 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             Err(error) => error,
         }
     })?;
-    let mut instance = Instance::new(&module, &calc::imports(std::io::stdout()))?;
+    let mut store = Store::new(&engine);
+    let instance = Instance::new(&mut store, &module, &calc::imports(std::io::stdout()))?;
     let log = options.log.then(|| EventLog::start(&engine, std::io::stderr())).transpose()?;
-    let result = instance.call("main", &[]);
+    let result = instance.call(&mut store, "main", &[]);
     if let Some(log) = log {
         log.finish()?;
     }

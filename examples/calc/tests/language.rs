@@ -2,7 +2,7 @@
 
 use calc::{compile, imports, load};
 use cupola::tuning::Preset;
-use cupola::{Config, Engine, Error, Instance, Mode, Tier};
+use cupola::{Config, Engine, Error, Instance, Mode, Store, Tier};
 use std::io::Write;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -28,8 +28,9 @@ fn run(config: Config, source: &str) -> (String, Result<(), Error>) {
     let engine = Engine::new(config).unwrap();
     let module = load(&engine, "test.calc", source).unwrap();
     let output = Output::default();
-    let mut instance = Instance::new(&module, &imports(output.clone())).unwrap();
-    let result = instance.call("main", &[]);
+    let mut store = Store::new(&engine);
+    let instance = Instance::new(&mut store, &module, &imports(output.clone())).unwrap();
+    let result = instance.call(&mut store, "main", &[]);
     let printed = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
     (printed, result.map(|_| ()))
 }

@@ -4,7 +4,7 @@ use calc::{imports, load};
 use cupola::events::{Event, EventKind};
 use cupola::ir::{DeoptReason, FuncId, Function, Imm, Op, SrcLoc};
 use cupola::tuning::Preset;
-use cupola::{Config, Engine, Instance, Module, Tier};
+use cupola::{Config, Engine, Instance, Module, Store, Tier};
 
 const SOURCE: &str = "fn raise(x, exponent) {
   return x ^ exponent;
@@ -19,7 +19,7 @@ fn square(x) { return x ^ 2; }
 ";
 
 /// An engine that compiles at once, so that all happens at the same calls in every run.
-fn start() -> (Engine, Module, Instance) {
+fn start() -> (Engine, Module, Store, Instance) {
     let mut config = Config::new()
         .with_generator(cupola_cranelift::baseline())
         .with_generator(cupola_cranelift::optimizing());
@@ -28,8 +28,9 @@ fn start() -> (Engine, Module, Instance) {
     let engine = Engine::new(config).unwrap();
     engine.events().listen(1 << 16);
     let module = load(&engine, "powers.calc", SOURCE).unwrap();
-    let instance = Instance::new(&module, &imports(std::io::sink())).unwrap();
-    (engine, module, instance)
+    let mut store = Store::new(&engine);
+    let instance = Instance::new(&mut store, &module, &imports(std::io::sink())).unwrap();
+    (engine, module, store, instance)
 }
 
 fn optimized(module: &Module, func: FuncId) -> Function {
@@ -63,14 +64,14 @@ fn deopts(events: &[Event]) -> Vec<(Tier, DeoptReason, SrcLoc)> {
 
 #[test]
 fn climbs_specializes_deoptimizes_and_is_recompiled_without() {
-    let (engine, module, mut instance) = start();
-    let raise = instance.typed::<(f64, f64), f64>("raise").unwrap();
+    let (engine, module, mut store, instance) = start();
+    let raise = instance.typed::<(f64, f64), f64>(&store, "raise").unwrap();
     let id = module.func("raise").unwrap();
     assert_eq!(module.tier_of(id), Tier::T0);
 
     for n in 0..1000 {
         let n = f64::from(n);
-        assert_eq!(raise.call(&mut instance, (n, 2.0)).unwrap(), n * n);
+        assert_eq!(raise.call(&mut store, (n, 2.0)).unwrap(), n * n);
     }
     assert_eq!(module.tier_of(id), Tier::T2);
     assert!(specialized(&optimized(&module, id)));
@@ -90,7 +91,7 @@ fn climbs_specializes_deoptimizes_and_is_recompiled_without() {
     for n in 0..bound {
         assert_eq!(module.tier_of(id), Tier::T2);
         let n = n as f64;
-        assert_eq!(raise.call(&mut instance, (n, 3.0)).unwrap(), n.powf(3.0));
+        assert_eq!(raise.call(&mut store, (n, 3.0)).unwrap(), n.powf(3.0));
     }
     assert!(module.tier_of(id) < Tier::T2);
     let events = drain(&engine);
@@ -102,7 +103,7 @@ fn climbs_specializes_deoptimizes_and_is_recompiled_without() {
     for n in 0..1000 {
         let (n, exponent) = (f64::from(n), f64::from(n % 4));
         let expected = if exponent == 2.0 { n * n } else { n.powf(exponent) };
-        assert_eq!(raise.call(&mut instance, (n, exponent)).unwrap(), expected);
+        assert_eq!(raise.call(&mut store, (n, exponent)).unwrap(), expected);
     }
     assert_eq!(module.tier_of(id), Tier::T2);
     let function = optimized(&module, id);
@@ -120,24 +121,24 @@ fn climbs_specializes_deoptimizes_and_is_recompiled_without() {
 
 #[test]
 fn inlined_speculation_leaves_from_the_middle_of_a_loop() {
-    let (engine, module, mut instance) = start();
-    let total = instance.typed::<(f64, f64), f64>("total").unwrap();
+    let (engine, module, mut store, instance) = start();
+    let total = instance.typed::<(f64, f64), f64>(&store, "total").unwrap();
     let id = module.func("total").unwrap();
     for _ in 0..200 {
-        assert_eq!(total.call(&mut instance, (100.0, 2.0)).unwrap(), 338_350.0);
+        assert_eq!(total.call(&mut store, (100.0, 2.0)).unwrap(), 338_350.0);
     }
     assert_eq!(module.tier_of(id), Tier::T2);
     let function = optimized(&module, id);
     assert_eq!((count(&function, Op::Dialect), count(&function, Op::Call)), (0, 0));
     drain(&engine);
 
-    assert_eq!(total.call(&mut instance, (100.0, 3.0)).unwrap(), 25_502_500.0);
+    assert_eq!(total.call(&mut store, (100.0, 3.0)).unwrap(), 25_502_500.0);
     let events = drain(&engine);
     let (tier, reason, _) = deopts(&events)[0];
     assert_eq!((tier, reason), (Tier::T2, DeoptReason::Specialization));
     for _ in 0..200 {
-        assert_eq!(total.call(&mut instance, (100.0, 2.0)).unwrap(), 338_350.0);
-        assert_eq!(total.call(&mut instance, (100.0, 3.0)).unwrap(), 25_502_500.0);
+        assert_eq!(total.call(&mut store, (100.0, 2.0)).unwrap(), 338_350.0);
+        assert_eq!(total.call(&mut store, (100.0, 3.0)).unwrap(), 25_502_500.0);
     }
     let bound = u64::from(engine.config().tuning.max_deopts_per_version);
     let report = module.report();
@@ -158,9 +159,9 @@ fn a_constant_exponent_needs_no_guard_and_no_feedback() {
 
 #[test]
 fn each_operator_has_a_site_of_its_own() {
-    let (_, module, mut instance) = start();
+    let (_, module, mut store, instance) = start();
     for exponent in [2.0, 3.0, 2.0] {
-        instance.call("raise", &[5.0.into(), exponent.into()]).unwrap();
+        instance.call(&mut store, "raise", &[5.0.into(), exponent.into()]).unwrap();
     }
     let id = module.func("raise").unwrap();
     let body = module.body(id).unwrap();

@@ -134,7 +134,7 @@ fn outcomes(program: &Program, config: Config) -> Result<Option<Vec<Outcome>>, S
     let mut outcomes = Vec::new();
     for &(a, b, n) in CALLS {
         if fuel {
-            session.instance().set_fuel(FUEL);
+            session.store().set_fuel(FUEL);
         }
         let end = session.call(run, &[Value::I32(a), Value::I64(b), Value::I32(n)])?;
         if matches!(end, End::Trap(TrapCode::OutOfFuel | TrapCode::StackOverflow)) {

@@ -5,7 +5,7 @@ use crate::info::TablePlace;
 use crate::state::State;
 use crate::types::{func_of, func_payload};
 use cupola::{Caller, DialectCall, HostError};
-use cupola_ir::TrapCode;
+use cupola_ir::{TableId, TrapCode};
 
 const OOB: TrapCode = TrapCode::TableOutOfBounds;
 
@@ -21,9 +21,18 @@ impl Table<'_, '_> {
         self.state.info.tables[self.index as usize].place
     }
 
+    fn engine(&self, table: TableId) -> cupola::Table {
+        let found = self.caller.instance().table(self.caller, table);
+        found.expect("the table is one of the module's")
+    }
+
+    fn func(&self, value: u64) -> Option<cupola::Func> {
+        func_of(value).map(|func| self.caller.instance().func(self.caller, func))
+    }
+
     fn len(&self) -> usize {
         match self.place() {
-            TablePlace::Engine(table) => self.caller.table_len(table).unwrap_or(0) as usize,
+            TablePlace::Engine(table) => self.engine(table).size(self.caller) as usize,
             TablePlace::Host(table) => self.state.host_table(table).len(),
         }
     }
@@ -31,7 +40,8 @@ impl Table<'_, '_> {
     fn get(&self, index: usize) -> Result<u64, TrapCode> {
         match self.place() {
             TablePlace::Engine(table) => {
-                self.caller.table_get(table, index as u64).map(func_payload).ok_or(OOB)
+                let func = self.engine(table).get(self.caller, index as u64).ok_or(OOB)?;
+                Ok(func_payload(func.map(|func| func.id(self.caller))))
             }
             TablePlace::Host(table) => self.state.host_table(table).get(index).copied().ok_or(OOB),
         }
@@ -39,7 +49,10 @@ impl Table<'_, '_> {
 
     fn set(&mut self, index: usize, value: u64) -> Result<(), TrapCode> {
         let done = match self.place() {
-            TablePlace::Engine(table) => self.caller.table_set(table, index as u64, func_of(value)),
+            TablePlace::Engine(table) => {
+                let func = self.func(value);
+                self.engine(table).set(self.caller, index as u64, func)
+            }
             TablePlace::Host(table) => {
                 let mut slots = self.state.host_table(table);
                 slots.get_mut(index).map(|slot| *slot = value).is_some()
@@ -56,7 +69,8 @@ impl Table<'_, '_> {
         }
         match self.place() {
             TablePlace::Engine(table) => {
-                self.caller.table_grow(table, u64::from(by), func_of(value))?;
+                let func = self.func(value);
+                self.engine(table).grow(self.caller, u64::from(by), func)?;
             }
             TablePlace::Host(table) => {
                 let mut slots = self.state.host_table(table);

@@ -2,16 +2,13 @@
 
 use crate::values::{argument, matches};
 use cupola::ir::TrapCode;
-use cupola::{Config, Engine};
+use cupola::{Config, Engine, Store};
 use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, Validation};
 use std::collections::HashMap;
-use std::sync::Arc;
 use wast::lexer::Lexer;
 use wast::parser::{ParseBuffer, parse};
 use wast::token::Id;
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
-
-type Shared = Arc<parking_lot::Mutex<Instance>>;
 
 /// What became of a script.
 pub struct Outcome {
@@ -23,9 +20,10 @@ pub struct Outcome {
 
 struct Session {
     engine: Engine,
+    store: Store,
     imports: Imports,
-    current: Option<Shared>,
-    named: HashMap<String, Option<Shared>>,
+    current: Option<Instance>,
+    named: HashMap<String, Option<Instance>>,
     definitions: HashMap<String, Module>,
     last_definition: Option<Module>,
 }
@@ -36,8 +34,10 @@ pub fn run(text: &str, config: Config, skip: &[usize]) -> Outcome {
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).expect("the suite's files are well-formed");
     let script = parse::<Wast<'_>>(&buffer).expect("the suite's files are well-formed");
+    let engine = Engine::new(config).expect("the configuration is valid");
     let mut session = Session {
-        engine: Engine::new(config).expect("the configuration is valid"),
+        store: Store::new(&engine),
+        engine,
         imports: spectest(),
         current: None,
         named: HashMap::new(),
@@ -112,7 +112,7 @@ impl Session {
             WastDirective::AssertInvalidCustom { .. } => Ok(()),
             WastDirective::Register { name, module, .. } => {
                 let instance = self.instance(module)?;
-                self.imports.instance(name, &instance);
+                self.imports.instance(&self.store, name, instance);
                 Ok(())
             }
             WastDirective::Invoke(invoke) => {
@@ -145,7 +145,7 @@ impl Session {
             WastDirective::AssertUnlinkable { mut module, .. } => {
                 let bytes = module.encode().map_err(|e| e.to_string())?;
                 let module = self.load(&bytes).map_err(|e| e.to_string())?;
-                match Instance::new(&module, &self.imports) {
+                match Instance::new(&mut self.store, &module, &self.imports) {
                     Err(
                         Error::Link { .. } | Error::Engine(cupola::Error::MissingImport { .. }),
                     ) => Ok(()),
@@ -163,9 +163,9 @@ impl Session {
 
     fn instantiate(&mut self, module: &Module, name: Option<String>) -> Result<(), String> {
         self.current = None;
-        let instance = Instance::new(module, &self.imports).map_err(|e| e.to_string())?;
-        let instance = Arc::new(parking_lot::Mutex::new(instance));
-        self.current = Some(instance.clone());
+        let instance = Instance::new(&mut self.store, module, &self.imports);
+        let instance = instance.map_err(|e| e.to_string())?;
+        self.current = Some(instance);
         if let Some(name) = name {
             self.named.insert(name, Some(instance));
         }
@@ -189,36 +189,37 @@ impl Session {
         }
     }
 
-    fn instance(&self, name: Option<Id<'_>>) -> Result<Shared, String> {
+    fn instance(&self, name: Option<Id<'_>>) -> Result<Instance, String> {
         let found = match name {
-            Some(id) => self.named.get(id.name()).cloned().flatten(),
-            None => self.current.clone(),
+            Some(id) => self.named.get(id.name()).copied().flatten(),
+            None => self.current,
         };
         found.ok_or_else(|| "the module it needs did not load".to_owned())
     }
 
-    fn invoke(&self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Val>, Error>, String> {
         let instance = self.instance(invoke.module)?;
         let args = invoke.args.iter().map(argument).collect::<Result<Vec<Val>, String>>()?;
-        Ok(instance.lock().call(invoke.name, &args))
+        Ok(instance.call(&mut self.store, invoke.name, &args))
     }
 
-    fn execute(&self, exec: WastExecute<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+    fn execute(&mut self, exec: WastExecute<'_>) -> Result<Result<Vec<Val>, Error>, String> {
         match exec {
             WastExecute::Invoke(invoke) => self.invoke(&invoke),
             WastExecute::Wat(mut wat) => Ok(self.instantiate_only(&mut wat)),
             WastExecute::Get { module, global, .. } => {
                 let instance = self.instance(module)?;
-                let value = instance.lock().global(global);
+                let value = instance.global(&self.store, global);
                 Ok(Ok(vec![value.ok_or("no such global")?]))
             }
         }
     }
 
-    fn instantiate_only(&self, wat: &mut Wat<'_>) -> Result<Vec<Val>, Error> {
+    fn instantiate_only(&mut self, wat: &mut Wat<'_>) -> Result<Vec<Val>, Error> {
         let bytes =
             wat.encode().map_err(|e| Error::Invalid { message: e.to_string(), offset: 0 })?;
-        Instance::new(&self.load(&bytes)?, &self.imports).map(|_| Vec::new())
+        let module = self.load(&bytes)?;
+        Instance::new(&mut self.store, &module, &self.imports).map(|_| Vec::new())
     }
 }
 

@@ -1,0 +1,109 @@
+//! The limits of a thread of execution: native stack, interruption, fuel.
+
+use cupola_runtime::VmLimits;
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
+
+thread_local! {
+    /// The thread's stack limit; finding it out takes a look into `/proc` on the main thread.
+    static STACK_LIMIT: usize = cupola_runtime::signals::native_stack_limit();
+}
+
+/// The limits of a store; shared with the handles that can interrupt it.
+pub(crate) struct Limits(UnsafeCell<VmLimits>);
+
+// SAFETY: other threads touch only the atomic fields `stack_limit` and `interrupt`; all else is
+// touched only by the thread that has the store, and stores are used by one at a time.
+unsafe impl Send for Limits {}
+// SAFETY: as above.
+unsafe impl Sync for Limits {}
+
+impl Limits {
+    pub fn new(deopt_budget: i64) -> Limits {
+        Limits(UnsafeCell::new(VmLimits {
+            stack_limit: AtomicUsize::new(0),
+            interrupt: AtomicU32::new(0),
+            fuel: AtomicI64::new(i64::MAX),
+            deopt_budget,
+            exit_fp: 0,
+            exit_pc: 0,
+            entry: ptr::null_mut(),
+            fault: Default::default(),
+            t0_top: ptr::null_mut(),
+            t0_end: ptr::null_mut(),
+            real_stack_limit: 0,
+            pending: None,
+        }))
+    }
+
+    pub fn get(&self) -> *mut VmLimits {
+        self.0.get()
+    }
+
+    fn interrupt_flag(&self) -> &AtomicU32 {
+        // SAFETY: the field is an atomic, and no `&mut` to the whole is made once it is shared.
+        unsafe { &(*self.0.get()).interrupt }
+    }
+
+    fn stack_limit(&self) -> &AtomicUsize {
+        // SAFETY: as in `interrupt_flag`.
+        unsafe { &(*self.0.get()).stack_limit }
+    }
+
+    fn fuel_left(&self) -> &AtomicI64 {
+        // SAFETY: as in `interrupt_flag`.
+        unsafe { &(*self.0.get()).fuel }
+    }
+
+    pub fn set_fuel(&self, fuel: u64) {
+        self.fuel_left().store(i64::try_from(fuel).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    pub fn fuel(&self) -> u64 {
+        self.fuel_left().load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// Sets the stack limit for the thread that runs now; an interruption that was asked for
+    /// meanwhile stays. To be done while nothing runs.
+    pub fn arm(&self) {
+        let limit = STACK_LIMIT.with(|limit| *limit);
+        // SAFETY: the store runs nothing, so that this thread alone touches the field.
+        unsafe { (*self.get()).real_stack_limit = limit }
+        self.stack_limit().store(limit, Ordering::SeqCst);
+        if self.interrupt_flag().load(Ordering::SeqCst) != 0 {
+            self.stack_limit().store(VmLimits::STACK_LIMIT_INTERRUPT, Ordering::SeqCst);
+        }
+    }
+
+    /// An interruption has been noticed.
+    pub fn interrupted(&self) {
+        self.interrupt_flag().store(0, Ordering::SeqCst);
+        // SAFETY: only the thread that has the store touches the field.
+        let limit = unsafe { (*self.get()).real_stack_limit };
+        self.stack_limit().store(limit, Ordering::SeqCst);
+    }
+}
+
+/// Interrupts what a store runs, from another thread.
+#[derive(Clone)]
+pub struct InterruptHandle {
+    limits: Arc<Limits>,
+}
+
+impl InterruptHandle {
+    pub(super) fn new(limits: Arc<Limits>) -> InterruptHandle {
+        InterruptHandle { limits }
+    }
+
+    /// Makes what the store runs now trap with
+    /// [`TrapCode::Interrupted`](cupola_ir::TrapCode::Interrupted) within a few milliseconds, but
+    /// for host functions, which are not interrupted. If it runs nothing, the next call is
+    /// interrupted.
+    pub fn interrupt(&self) {
+        self.limits.interrupt_flag().store(1, Ordering::SeqCst);
+        // Prologues compare the stack pointer with this, so that recursion is interrupted too.
+        self.limits.stack_limit().store(VmLimits::STACK_LIMIT_INTERRUPT, Ordering::SeqCst);
+    }
+}
