@@ -37,7 +37,6 @@ mod ops;
 mod state;
 mod translate;
 mod types;
-pub mod wasi;
 
 pub use error::Error;
 pub use imports::Imports;

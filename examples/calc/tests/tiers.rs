@@ -151,7 +151,7 @@ fn inlined_speculation_leaves_from_the_middle_of_a_loop() {
 
 #[test]
 fn a_constant_exponent_needs_no_guard_and_no_feedback() {
-    let (_, module, _) = start();
+    let (_, module, _, _) = start();
     let function = optimized(&module, module.func("square").unwrap());
     assert_eq!((count(&function, Op::Dialect), count(&function, Op::DeoptUnless)), (0, 0));
     assert_eq!(count(&function, Op::F64Mul), 1);
