@@ -34,7 +34,8 @@ impl FuncFeedback {
 #[repr(C)]
 pub struct LoopFeedback {
     /// Back edges left until [`Helper::LoopHot`](crate::Helper::LoopHot). T1 counts how often the
-    /// header runs instead, which is once more for each time that the loop is entered.
+    /// header runs instead, which is once more for each time that the loop is entered; of small
+    /// loops that it lays down several times, it may miss the last few runs.
     pub budget: AtomicI32,
     /// What `budget` was last set to.
     pub reload: AtomicI32,

@@ -9,12 +9,12 @@ use super::{Lower, cl_trap};
 use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
-use cupola_ir::{Block, FrameLayout, LoopId, Reg, Target, TrapCode};
+use cupola_ir::{Block, FrameLayout, Reg, Target, TrapCode};
 use cupola_runtime::{FuncFeedback, Helper, Symbol, VmLimits};
 
 impl Lower<'_, '_> {
     /// Whether calls and back edges are counted.
-    fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         !self.ssa && self.request.options.counters
     }
 
@@ -38,10 +38,11 @@ impl Lower<'_, '_> {
         new
     }
 
-    /// Decrements a loop's budget in the feedback; gives whether it is used up.
-    fn spend_iteration(&mut self, offset: u32) -> Value {
+    /// Takes from a loop's budget in the feedback; gives whether it is used up.
+    fn spend_iterations(&mut self, offset: u32, amount: u32) -> Value {
         let address = self.symbol(Symbol::Feedback(self.request.func), i64::from(offset));
-        let left = self.add_to(types::I32, address, 0, -1, self.flags.feedback);
+        let amount = -i64::from(amount);
+        let left = self.add_to(types::I32, address, 0, amount, self.flags.feedback);
         self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0)
     }
 
@@ -98,17 +99,18 @@ impl Lower<'_, '_> {
         self.b.ins().trapnz(empty, cl_trap(TrapCode::OutOfFuel));
     }
 
-    /// At a loop header's start: the loop's budget. When it is used up, asks for better code, and
-    /// either goes on in the loop or leaves for that code.
+    /// Before a loop header's instructions: takes `amount` from the loop's budget. When it is used
+    /// up, asks for better code, and either goes on in the loop or leaves for that code.
     ///
     /// The budget stands here and not on the back edges, where it would put a branch of two
     /// successors in front of a block of several predecessors: the edge between them would need a
     /// block of its own, with moves for everything that the loop carries.
-    pub(super) fn count_iteration(&mut self, loop_id: LoopId) {
-        if !self.counts() {
+    pub(super) fn count_iterations(&mut self, header: Block, amount: u32) {
+        let Some(loop_id) = self.headers.loop_of(header).filter(|_| self.counts()) else {
             return;
-        }
-        let empty = self.spend_iteration(self.request.feedback.loop_offset(loop_id));
+        };
+        let offset = self.request.feedback.loop_offset(loop_id);
+        let empty = self.spend_iterations(offset, amount);
         let (cold, go_on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(empty, cold, &[], go_on, &[]);
         self.start_sealed(cold);
@@ -119,7 +121,7 @@ impl Lower<'_, '_> {
         let leave = self.cold_block();
         self.b.ins().brif(code, leave, &[], go_on, &[]);
         self.start_sealed(leave);
-        self.go_on_in(code, self.headers.header(loop_id));
+        self.go_on_in(code, header);
         self.start_sealed(go_on);
     }
 

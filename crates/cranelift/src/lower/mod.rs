@@ -17,6 +17,7 @@ mod deopt;
 mod entry;
 mod memory;
 mod ops;
+mod unroll;
 mod values;
 
 use crate::symbols;
@@ -31,6 +32,7 @@ use cupola_ir::{
     SrcLoc, TrapCode, Type,
 };
 use cupola_runtime::{CompileError, CompileRequest, Helper, Symbol};
+use rustc_hash::FxHashSet;
 
 /// Tables of one compilation, kept for their capacity.
 #[derive(Default)]
@@ -99,6 +101,7 @@ pub(crate) fn function(
         area: None,
         buffer: None,
         edges: Vec::new(),
+        copied: FxHashSet::default(),
         polls: 0,
         position: (SrcLoc::UNKNOWN, None),
     };
@@ -133,6 +136,8 @@ struct Lower<'a, 'f> {
     buffer: Option<StackSlot>,
     /// Blocks that still have to be filled: each stands on a back edge.
     edges: Vec<(ir::Block, &'a cupola_ir::Target)>,
+    /// Blocks of loops that were laid down several times already.
+    copied: FxHashSet<Block>,
     /// Interruption polls so far.
     polls: u32,
     /// The source position set last.
@@ -154,7 +159,12 @@ impl<'a> Lower<'a, '_> {
         self.declare_registers();
         self.enter(&entry_kind);
         for block in self.visit_order() {
-            self.lower_block(block);
+            let unrolling = self.headers.loop_of(block).and_then(|_| self.unrolling(block));
+            if let Some(unrolling) = &unrolling {
+                self.lower_unrolled(unrolling);
+            } else if !self.copied.contains(&block) {
+                self.lower_block(block);
+            }
         }
         self.b.seal_all_blocks();
         entry_kind
@@ -191,18 +201,21 @@ impl<'a> Lower<'a, '_> {
             }
             self.start(cl_block);
         }
-        self.current = block;
-        let insts = &code.blocks[block].insts;
-        if let Some(&first) = insts.first() {
-            self.set_position(&code.insts[first]);
-        }
+        self.set_block_position(block);
         match loop_id {
             Some(_) if self.ssa => self.poll(),
-            Some(loop_id) => self.count_iteration(loop_id),
+            Some(_) => self.count_iterations(block, 1),
             None => {}
         }
+        self.lower_insts(block);
+    }
+
+    /// Translates the instructions of a block into the Cranelift block that was started for it.
+    fn lower_insts(&mut self, block: Block) {
+        let code = self.code;
+        self.current = block;
         self.count_block(block);
-        for &inst in insts {
+        for &inst in &code.blocks[block].insts {
             let inst = &code.insts[inst];
             self.set_position(inst);
             self.inst(inst);
@@ -230,6 +243,14 @@ impl<'a> Lower<'a, '_> {
 
     fn block(&self, block: Block) -> ir::Block {
         self.t.blocks[block.as_u32() as usize]
+    }
+
+    /// What is woven in at a block's start has the position of its first instruction.
+    fn set_block_position(&mut self, block: Block) {
+        let code = self.code;
+        if let Some(&first) = code.blocks[block].insts.first() {
+            self.set_position(&code.insts[first]);
+        }
     }
 
     fn set_position(&mut self, inst: &InstData) {
