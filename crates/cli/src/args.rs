@@ -180,9 +180,10 @@ fn modes() -> impl TypedValueParser<Value = Mode> {
         Tier::T0 => "only the interpreter",
         Tier::T1 => "only T1: every function is compiled at its first call, without optimization",
         Tier::T2 => "only T2: every function is optimized at its first call",
-        Tier::T3 => "only T3: every function is compiled by the peak compiler at its first call",
+        _ => "only T3: every function is compiled by the peak compiler at its first call",
     };
-    let tiers = Tier::ALL.map(|tier| PossibleValue::new(tier.name()).help(help(tier)));
+    let tiers = [Tier::T0, Tier::T1, Tier::T2, Tier::T3];
+    let tiers = tiers.map(|tier| PossibleValue::new(tier.name()).help(help(tier)));
     let auto = PossibleValue::new("auto").help("from the interpreter up as functions get hot");
     PossibleValuesParser::new([auto].into_iter().chain(tiers))
         .map(|name| Tier::ALL.into_iter().find(|t| t.name() == name).map_or(Mode::Auto, Mode::Only))

@@ -36,6 +36,7 @@ pub(crate) fn extract(
         tier,
         generator: generator.to_owned(),
         entry_kind: lowered.entry_kind.clone(),
+        members: Vec::new(),
         code: code.code_buffer().to_vec(),
         align: code.buffer.alignment.max(alignment(tier)),
         relocs: relocs(code, &context.func)?,

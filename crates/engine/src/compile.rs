@@ -112,7 +112,7 @@ impl ModuleInner {
         })?;
         let optimized = match unit.tier {
             Tier::T0 | Tier::T1 => None,
-            Tier::T2 | Tier::T3 => Some(self.optimize(unit, data, None)?),
+            Tier::T2 | Tier::T3 | Tier::T4 => Some(self.optimize(unit, data, None)?),
         };
         let (code, osr_header) = match &optimized {
             Some(optimized) => (&optimized.func, None),

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// About how much code an instruction takes, with inlining.
 const BYTES_PER_INST: usize = 32;
 
-type ByTier = [Option<Arc<CodeVersion>>; 4];
+type ByTier = [Option<Arc<CodeVersion>>; 5];
 
 /// The installed code of a function, by entry point and tier.
 #[derive(Default)]
@@ -342,7 +342,7 @@ impl ModuleInner {
         let Some(data) = self.existing(func) else { return };
         let entry = self.version_entry(data, version);
         let mut count = version.deopt_count.load(Ordering::Relaxed);
-        if reason != DeoptReason::Forced {
+        if !matches!(reason, DeoptReason::Forced | DeoptReason::BetterCode) {
             count = version.deopt_count.fetch_add(1, Ordering::Relaxed) + 1;
             self.remember_failure(state);
         }

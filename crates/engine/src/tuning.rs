@@ -35,6 +35,8 @@ pub struct Tuning {
     pub t2_calls: u32,
     /// Hotness in calls at which a function is compiled by T3.
     pub t3_calls: u32,
+    /// Hotness in calls at which a function is compiled by T4.
+    pub t4_calls: u32,
 
     /// Hotness in back edges at which a loop gets a T1 entry at its header.
     pub t1_back_edges: u32,
@@ -45,6 +47,8 @@ pub struct Tuning {
     pub t2_back_edges: u32,
     /// Hotness in back edges at which a loop gets a T3 entry: ten times T2's.
     pub t3_back_edges: u32,
+    /// Hotness in back edges at which a loop gets a T4 entry: ten times T3's.
+    pub t4_back_edges: u32,
 
     /// How counts age. With the defaults (a tenth lost each second, so a half-life of 6.6 s) a
     /// function called at a steady rate reaches a threshold `n` if it is called more than `n / 10`
@@ -91,9 +95,11 @@ impl Tuning {
             t1_calls,
             t2_calls,
             t3_calls,
+            t4_calls: t3_calls.saturating_mul(10),
             t1_back_edges: 1_000,
             t2_back_edges: 10_000,
             t3_back_edges: 100_000,
+            t4_back_edges: 1_000_000,
             decay: Decay { alpha: 0.1, interval_ns: 1_000_000_000 },
             max_deopts_per_version: 4,
             max_recompiles: 8,
@@ -115,6 +121,7 @@ impl Tuning {
             Tier::T1 => Some(self.t1_calls),
             Tier::T2 => Some(self.t2_calls),
             Tier::T3 => Some(self.t3_calls),
+            Tier::T4 => Some(self.t4_calls),
         }
     }
 
@@ -125,6 +132,7 @@ impl Tuning {
             Tier::T1 => Some(self.t1_back_edges),
             Tier::T2 => Some(self.t2_back_edges),
             Tier::T3 => Some(self.t3_back_edges),
+            Tier::T4 => Some(self.t4_back_edges),
         }
     }
 

@@ -72,15 +72,18 @@ pub enum DeoptReason {
     Specialization,
     /// A test or a person asked for it.
     Forced,
+    /// There is code of a higher tier to go on in.
+    BetterCode,
 }
 
 impl DeoptReason {
     /// All reasons; a reason's index is its `as u8` value.
-    pub const ALL: [DeoptReason; 4] = [
+    pub const ALL: [DeoptReason; 5] = [
         DeoptReason::GuardFailed,
         DeoptReason::ColdBranch,
         DeoptReason::Specialization,
         DeoptReason::Forced,
+        DeoptReason::BetterCode,
     ];
 
     /// Its name in the text format, in events and in statistics.
@@ -90,6 +93,7 @@ impl DeoptReason {
             DeoptReason::ColdBranch => "cold_branch",
             DeoptReason::Specialization => "specialization",
             DeoptReason::Forced => "forced",
+            DeoptReason::BetterCode => "better_code",
         }
     }
 }

@@ -114,8 +114,8 @@ impl Destruct<'_> {
 
     /// Emits what stands for an instruction that the register form does not have.
     fn only_in_ssa(&mut self, block: Block, data: &InstData) -> Result<(), HasDeopt> {
-        if data.op == Op::FuelTick {
-            // Whoever runs the register form counts its own entries and back edges.
+        if matches!(data.op, Op::FuelTick | Op::OsrPoll) {
+            // Whoever runs the register form counts and polls by itself.
             return Ok(());
         }
         if self.on_deopt == OnDeopt::Reject {

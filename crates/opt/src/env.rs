@@ -61,6 +61,8 @@ pub struct OptOptions {
     /// and dialect instructions, and leave for the interpreter where it is used up (a stress mode
     /// of the engine).
     pub force_deopts: bool,
+    /// Look for better code at loop headers: a tier above may take over.
+    pub polls: bool,
     /// Measure each pass.
     pub timings: bool,
     /// Verify the function after each pass.
@@ -74,6 +76,7 @@ impl Default for OptOptions {
             inline: InlineTuning::default(),
             fuel: false,
             force_deopts: false,
+            polls: false,
             timings: false,
             verify: cfg!(debug_assertions),
         }

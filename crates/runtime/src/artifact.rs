@@ -56,7 +56,8 @@ pub struct TrapSite {
 pub struct PositionSite {
     /// Where the range starts, in bytes from the start of the code.
     pub offset: u32,
-    /// The source position, in the function that `inline_site` names (none: the artifact's own).
+    /// The source position, in the function that `inline_site` names (none: the function whose
+    /// code this is).
     pub loc: SrcLoc,
     /// The inlined call that the code was copied from.
     pub inline_site: Option<InlineSite>,
@@ -65,7 +66,18 @@ pub struct PositionSite {
     pub moved_on: bool,
 }
 
-/// What can be known about a compiled function: its code and the tables beside it.
+/// A further function of an artifact, entered by calls.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The function.
+    pub func: FuncId,
+    /// Where it is entered and its code starts, in bytes from the start of the code. The code of
+    /// each function of an artifact stands in one piece.
+    pub offset: u32,
+}
+
+/// What can be known about a compiled function, or several compiled as a unit: the code and the
+/// tables beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Artifact {
     /// The function.
@@ -74,10 +86,12 @@ pub struct Artifact {
     pub tier: Tier,
     /// The code generator that made it.
     pub generator: String,
-    /// How it is entered. An artifact has one entry, at its first byte: by a call, with the native
+    /// How it is entered, at the first byte of the code: by a call, with the native
     /// calling convention of the function's signature; or at a loop header, by a call with the
     /// context and the address of a T0 frame's slots, which returns the function's results.
     pub entry_kind: EntryKind,
+    /// Other functions in the same code, sorted by offset.
+    pub members: Vec<Member>,
     /// Machine code, then constants.
     pub code: Vec<u8>,
     /// Alignment of the first byte; a power of two, at most 64.

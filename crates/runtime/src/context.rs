@@ -8,6 +8,7 @@ use crate::feedback::FuncFeedback;
 use crate::services::Services;
 use crate::trap::Trap;
 use cupola_ir::{FuncId, GlobalId, MemId, Module, TableId};
+use serde::{Deserialize, Serialize};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
 
@@ -126,6 +127,9 @@ pub struct VmLimits {
     pub stack_limit: AtomicUsize,
     /// Not zero: an interruption is asked for. Loops of optimized code check it, and slow paths.
     pub interrupt: AtomicU32,
+    /// Not zero: loops of optimized code are to call the engine once, which looks for better code.
+    /// It stands behind `interrupt`, so that both are looked at as one 64-bit word.
+    pub sample: AtomicU32,
     /// Fuel left; below zero, the program traps. Only the running thread touches it.
     pub fuel: AtomicI64,
     /// Forced deoptimizations (a stress mode): deoptimization points left until one fails.
@@ -157,6 +161,8 @@ impl VmLimits {
     pub const STACK_LIMIT: u32 = offset_of!(VmLimits, stack_limit) as u32;
     /// Offset of [`VmLimits::interrupt`].
     pub const INTERRUPT: u32 = offset_of!(VmLimits, interrupt) as u32;
+    /// Offset of [`VmLimits::sample`].
+    pub const SAMPLE: u32 = offset_of!(VmLimits, sample) as u32;
     /// Offset of [`VmLimits::fuel`].
     pub const FUEL: u32 = offset_of!(VmLimits, fuel) as u32;
     /// Offset of [`VmLimits::deopt_budget`].
@@ -168,6 +174,10 @@ impl VmLimits {
     /// Offset of [`VmLimits::entry`].
     pub const ENTRY: u32 = offset_of!(VmLimits, entry) as u32;
 }
+
+// `osr.poll` reads both words as one.
+const _: () =
+    assert!(VmLimits::INTERRUPT.is_multiple_of(8) && VmLimits::SAMPLE == VmLimits::INTERRUPT + 4);
 
 /// One entry from Rust into generated code; they form a list, the innermost first.
 #[repr(C)]
@@ -199,7 +209,7 @@ pub struct Fault {
 }
 
 /// Offsets of an instance's state from its context pointer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextLayout {
     memories: u32,
     tables: u32,

@@ -9,6 +9,7 @@
 
 use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{Block, Function, LoopId, SiteId};
+use serde::{Deserialize, Serialize};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem::offset_of;
 use std::ptr::NonNull;
@@ -87,7 +88,7 @@ impl SiteFeedback {
 }
 
 /// Where the parts of a function's feedback stand, in bytes from its start.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedbackLayout {
     /// Number of loops.
     pub loops: u32,

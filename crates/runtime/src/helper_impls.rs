@@ -51,6 +51,11 @@ pub(crate) unsafe extern "C" fn loop_hot(
     }
 }
 
+pub(crate) unsafe extern "C" fn poll(ctx: *mut VmContext, code_id: u64, exit: u32) -> u32 {
+    // SAFETY: as in `call_hot`.
+    unsafe { run(ctx, |services| services.poll(ctx, code_id, exit).map(u32::from)) }
+}
+
 pub(crate) unsafe extern "C" fn deopt(
     ctx: *mut VmContext,
     code_id: u64,

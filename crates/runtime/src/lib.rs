@@ -15,13 +15,13 @@ mod tier;
 mod trap;
 mod walk;
 
-pub use artifact::{Artifact, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
+pub use artifact::{Artifact, Member, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
 pub use context::{
     ContextLayout, EntryRecord, Fault, FuncCell, VmContext, VmFuncRef, VmLimits, VmMemory, VmTable,
 };
 pub use feedback::{Feedback, FeedbackLayout, FuncFeedback, LoopFeedback, SiteFeedback};
 pub use helpers::{Helper, HelperType};
 pub use services::Services;
-pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, Tier};
+pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, OptLevel, Tier};
 pub use trap::{Frame, MAX_FRAMES, Trap, TrapKind};
 pub use walk::walk_native;

@@ -65,6 +65,23 @@ pub trait Services {
         running: Tier,
     ) -> Result<*const u8, Box<Trap>>;
 
+    /// Code `code_id` was asked to look for better code at the loop header of its exit `exit`.
+    /// Gives whether to leave by that exit, behind which there is better code.
+    ///
+    /// # Errors
+    /// An interruption.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn poll(
+        &self,
+        _ctx: *mut VmContext,
+        _code_id: u64,
+        _exit: u32,
+    ) -> Result<bool, Box<Trap>> {
+        Ok(false)
+    }
+
     /// Goes on in T0 from a deoptimization exit of the code `code_id` to the function's end.
     /// `values` points to the frame state's values and takes the results.
     ///

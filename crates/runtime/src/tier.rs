@@ -19,11 +19,14 @@ pub enum Tier {
     T2,
     /// Code from the peak compiler.
     T3,
+    /// A fifth level, for configurations that climb in more steps: the classic ladder of LLVM's
+    /// O1, O2 and O3 above baseline code.
+    T4,
 }
 
 impl Tier {
     /// All tiers, lowest first.
-    pub const ALL: [Tier; 4] = [Tier::T0, Tier::T1, Tier::T2, Tier::T3];
+    pub const ALL: [Tier; 5] = [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4];
 
     /// Its name on the command line and in reports.
     pub const fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Tier {
             Tier::T1 => "t1",
             Tier::T2 => "t2",
             Tier::T3 => "t3",
+            Tier::T4 => "t4",
         }
     }
 
@@ -47,15 +51,51 @@ impl fmt::Display for Tier {
     }
 }
 
-/// What a module's code is generated for; the same for all functions of an engine.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+/// How hard a peak compiler works.
+#[derive(
+    Copy, Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum OptLevel {
+    /// The quick passes.
+    O1,
+    /// All passes that do not trade much size for speed.
+    O2,
+    /// All passes.
+    #[default]
+    O3,
+}
+
+impl OptLevel {
+    /// All levels, lowest first.
+    pub const ALL: [OptLevel; 3] = [OptLevel::O1, OptLevel::O2, OptLevel::O3];
+
+    /// Its name: `O1`, `O2` or `O3`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OptLevel::O1 => "O1",
+            OptLevel::O2 => "O2",
+            OptLevel::O3 => "O3",
+        }
+    }
+}
+
+/// What a module's code is generated for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CodegenOptions {
     /// Count calls and back edges in T1 (always on but for the measurement of what it costs).
     pub counters: bool,
     /// Count block executions in T0 and T1.
     pub block_counts: bool,
+    /// For SSA form: a tier above this one may take over, so count calls as T1 does. (Where loops
+    /// look for better code, the function has `osr.poll` instructions.)
+    pub climbs: bool,
     /// Consume fuel at function entries and back edges.
     pub fuel: bool,
+    /// Reserve the address space of 32-bit memories, with a guard behind it, so that compiled code
+    /// needs no bounds checks for what [`MemoryDecl::is_guarded`](cupola_ir::MemoryDecl::is_guarded)
+    /// covers: an access out of bounds faults. Takes 6 GiB of address space (not of memory) for
+    /// each memory. Where it is off, memories may move as they grow, and code checks.
+    pub memory_reservation: bool,
     /// Run the code generator's own verifier (debug builds and tests).
     pub verify: bool,
 }
@@ -65,7 +105,9 @@ impl Default for CodegenOptions {
         CodegenOptions {
             counters: true,
             block_counts: false,
+            climbs: false,
             fuel: false,
+            memory_reservation: true,
             verify: cfg!(debug_assertions),
         }
     }
@@ -95,7 +137,7 @@ pub struct CompileRequest<'a> {
 }
 
 /// Why a compilation failed. The function stays in the tier it is in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum CompileError {
     /// The function is greater than the code generator takes.
     #[error("function too large: {0}")]
@@ -112,6 +154,9 @@ pub enum CompileError {
     /// There is no room for the code within the budget.
     #[error("no room in code memory")]
     NoRoom,
+    /// The code generator cannot be reached, for now or for good.
+    #[error("not available: {0}")]
+    Unavailable(String),
 }
 
 /// Turns functions into artifacts. One object serves all threads at once.
@@ -127,6 +172,25 @@ pub trait CodeGenerator: Send + Sync {
     /// # Errors
     /// If it cannot be compiled, with the reason.
     fn compile(&self, request: &CompileRequest<'_>) -> Result<Artifact, CompileError>;
+
+    /// Whether it gains from seeing several functions at once ([`CodeGenerator::compile_unit`]).
+    fn takes_units(&self) -> bool {
+        false
+    }
+
+    /// Compiles functions of one module that call each other as one unit, so that calls between
+    /// them can be direct or inlined. The first may be entered in any way, the others are entered
+    /// by calls; no function is there twice. The artifact is the first one's, with the others as
+    /// its [`members`](Artifact::members); without any if only the first was compiled.
+    ///
+    /// # Errors
+    /// If the unit cannot be compiled, with the reason.
+    fn compile_unit(&self, unit: &[CompileRequest<'_>]) -> Result<Artifact, CompileError> {
+        match unit.first() {
+            Some(first) => self.compile(first),
+            None => Err(CompileError::Unsupported("a unit of no functions".to_owned())),
+        }
+    }
 
     /// The code generator's own intermediate code, as text, for `dump --stage clif`.
     ///

@@ -123,6 +123,7 @@ impl Instance {
         let mut limits = Box::new(VmLimits {
             stack_limit: AtomicUsize::new(stack_limit),
             interrupt: AtomicU32::new(0),
+            sample: AtomicU32::new(0),
             fuel: AtomicI64::new(0),
             deopt_budget: 0,
             exit_fp: 0,
@@ -205,6 +206,7 @@ pub fn artifact(code: &[u8], relocs: &[Reloc]) -> Artifact {
         tier: Tier::T1,
         generator: "test".into(),
         entry_kind: cupola_ir::EntryKind::Call,
+        members: Vec::new(),
         code: code.to_vec(),
         align: 16,
         relocs: relocs.to_vec(),

@@ -2,7 +2,7 @@
 //!
 //! Calls of the module's functions load the address from the entry table at every call, so that
 //! the engine replaces code by one store. Optimized code that is entered by a call calls itself
-//! directly: its own code is by construction as good as what the table would give.
+//! directly if no tier above may take over: its own code is then as good as what the table gives.
 
 use super::entry::native_signature;
 use super::{Lower, cl_trap, cl_type};
@@ -88,7 +88,8 @@ impl Lower<'_, '_> {
         let results = &self.module.sigs[decl.sig].results;
         let args = self.native_args(self.ctx, results, &inst.args);
         let is_self = func == self.request.func && self.code.entry_kind == EntryKind::Call;
-        let call = if self.ssa && is_self {
+        // Code of a higher tier would not be found by a function that calls itself for long.
+        let call = if self.ssa && is_self && !self.request.options.climbs {
             let callee = self.import(Symbol::SelfStart, key);
             self.b.ins().call(callee, &args)
         } else {

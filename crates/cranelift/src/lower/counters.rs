@@ -9,13 +9,13 @@ use super::{Lower, cl_trap};
 use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
-use cupola_ir::{Block, FrameLayout, Reg, Target, TrapCode};
+use cupola_ir::{Block, DeoptReason, FrameLayout, Reg, Target, TrapCode};
 use cupola_runtime::{FuncFeedback, Helper, Symbol, VmLimits};
 
 impl Lower<'_, '_> {
-    /// Whether calls and back edges are counted.
+    /// Whether calls and, in register form, iterations are counted.
     pub(super) fn counts(&self) -> bool {
-        !self.ssa && self.request.options.counters
+        self.request.options.counters && (!self.ssa || self.request.options.climbs)
     }
 
     /// Whether fuel is woven in here; SSA form says by instructions where it is consumed.
@@ -152,17 +152,27 @@ impl Lower<'_, '_> {
     }
 
     /// At a loop header of optimized code: traps if an interruption is asked for.
-    ///
-    /// Each poll has an address of its own as far as Cranelift's optimizer can see. It would take
-    /// the polls of two loops for the same load otherwise, and keep only the one that dominates.
     pub(super) fn poll(&mut self) {
+        // Where loops look for better code, they look for interruptions, too.
+        let mut states = self.code.frame_states.values();
+        if !states.any(|state| state.reason == DeoptReason::BetterCode) {
+            let asked = self.load_poll_word(types::I32);
+            self.b.ins().trapnz(asked, cl_trap(TrapCode::Interrupted));
+        }
+    }
+
+    /// Loads what polls look at: an I32 of whether an interruption is asked for, or an I64 of
+    /// whether that or a look for better code is.
+    ///
+    /// Each load has an address of its own as far as Cranelift's optimizer can see. It would take
+    /// the polls of two loops for the same load otherwise, and keep only the one that dominates.
+    pub(super) fn load_poll_word(&mut self, ty: ir::Type) -> Value {
         let limits = self.limits();
         self.polls += 1;
         let bias = i64::from(self.polls);
         let address = self.b.ins().iadd_imm_s(limits, bias);
         let offset = i64::from(VmLimits::INTERRUPT) - bias;
         let flags = self.flags.limits;
-        let asked = self.b.ins().load(types::I32, flags, address, offset as i32);
-        self.b.ins().trapnz(asked, cl_trap(TrapCode::Interrupted));
+        self.b.ins().load(ty, flags, address, offset as i32)
     }
 }

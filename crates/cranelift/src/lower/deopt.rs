@@ -51,6 +51,25 @@ impl Lower<'_, '_> {
         self.b.ins().return_(&values);
     }
 
+    /// At a loop header of code that another tier may take over from: calls the engine if an
+    /// interruption or a look for better code is asked for, and leaves if it says so. The exit's
+    /// number is known before its code is made.
+    pub(super) fn osr_poll(&mut self, values: &[Reg], state: FrameStateId) {
+        let asked = self.load_poll_word(types::I64);
+        let (cold, leave, go_on) = (self.cold_block(), self.cold_block(), self.b.create_block());
+        self.b.ins().brif(asked, cold, &[], go_on, &[]);
+        self.start_sealed(cold);
+        let code_id = self.symbol(Symbol::CodeId, 0);
+        let exit = self.b.ins().iconst(types::I32, self.t.deopts.len() as i64);
+        let Some(leaves) = self.call_helper(Helper::Poll, &[code_id, exit]) else {
+            unreachable!("the helper has a result")
+        };
+        self.b.ins().brif(leaves, leave, &[], go_on, &[]);
+        self.start_sealed(leave);
+        self.deopt(values, state);
+        self.start_sealed(go_on);
+    }
+
     /// Counts down the budget of forced deoptimizations.
     pub(super) fn deopt_tick(&mut self, inst: &InstData) {
         let limits = self.limits();

@@ -125,7 +125,7 @@ impl<'a> Lower<'a, '_> {
             Op::FuelTick => self.consume_fuel(),
             Op::MemorySize | Op::MemoryGrow | Op::MemoryBase | Op::MemoryLen | Op::GlobalGet
             | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::Dialect | Op::TrapIf | Op::Trap
-            | Op::DeoptUnless | Op::Deopt => self.inst_of_entity(inst),
+            | Op::DeoptUnless | Op::Deopt | Op::OsrPoll => self.inst_of_entity(inst),
         }
     }
 
@@ -153,6 +153,7 @@ impl<'a> Lower<'a, '_> {
             (Op::Trap, Imm::Trap(code)) => self.trap(code),
             (Op::DeoptUnless, Imm::FrameState(state)) => self.deopt_unless(inst, state),
             (Op::Deopt, Imm::FrameState(state)) => self.deopt(&inst.args, state),
+            (Op::OsrPoll, Imm::FrameState(state)) => self.osr_poll(&inst.args, state),
             (op, imm) => unreachable!("the verifier does not let {op} have {imm:?}"),
         }
     }

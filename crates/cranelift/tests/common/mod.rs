@@ -77,6 +77,7 @@ impl World {
         let limits = VmLimits {
             stack_limit: (signals::native_stack_limit() + 64 * 1024).into(),
             interrupt: 0.into(),
+            sample: 0.into(),
             fuel: i64::MAX.into(),
             deopt_budget: i64::MAX,
             exit_fp: 0,

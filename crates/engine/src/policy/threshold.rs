@@ -93,7 +93,7 @@ impl ThresholdPolicy {
         let weight = match tier {
             Tier::T0 | Tier::T1 => 16.0,
             Tier::T2 => 4.0,
-            Tier::T3 => 1.0,
+            Tier::T3 | Tier::T4 => 1.0,
         };
         let waiting = if matches!(entry, EntryPoint::Loop(_)) { 2.0 } else { 1.0 };
         // Casts of floats saturate.
@@ -226,7 +226,7 @@ impl ThresholdPolicy {
         // A deoptimization that was asked for says nothing about the code, and code that is no
         // longer installed (none) need not go.
         let failing = version_deopts.is_some_and(|n| n >= self.tuning.max_deopts_per_version);
-        if reason == DeoptReason::Forced || !failing {
+        if matches!(reason, DeoptReason::Forced | DeoptReason::BetterCode) || !failing {
             return decision;
         }
         decision.discard = true;

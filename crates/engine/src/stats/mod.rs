@@ -70,7 +70,7 @@ impl<K: PartialEq> Tally<K> {
 
 #[derive(Debug, Default)]
 struct Data {
-    tiers: [TierStats; 4],
+    tiers: [TierStats; 5],
     highest: Option<Tier>,
     /// By tier, reason, and place: the function and the position in its source.
     deopts: Tally<(Tier, DeoptReason, FuncId, SrcLoc)>,

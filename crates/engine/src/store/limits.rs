@@ -25,6 +25,7 @@ impl Limits {
         Limits(UnsafeCell::new(VmLimits {
             stack_limit: AtomicUsize::new(0),
             interrupt: AtomicU32::new(0),
+            sample: AtomicU32::new(0),
             fuel: AtomicI64::new(i64::MAX),
             deopt_budget,
             exit_fp: 0,

@@ -33,6 +33,9 @@ bitflags! {
         const DEOPTS = 1 << 6;
         /// Ends a block.
         const TERMINATOR = 1 << 7;
+        /// Asks the engine whether to go on elsewhere, and leaves everything else as it is: what
+        /// may be moved across it is as if it were not there. Its operands include a frame state.
+        const POLLS = 1 << 8;
     }
 }
 
@@ -53,7 +56,8 @@ impl Effects {
                 | Effects::WRITES_STATE
                 | Effects::CALLS
                 | Effects::DEOPTS
-                | Effects::TERMINATOR,
+                | Effects::TERMINATOR
+                | Effects::POLLS,
         )
     }
 
@@ -223,6 +227,9 @@ macro_rules! effect {
     };
     (deopts) => {
         Effects::DEOPTS
+    };
+    (polls) => {
+        Effects::POLLS
     };
     (terminator) => {
         Effects::TERMINATOR
@@ -479,7 +486,7 @@ impl Op {
 
     /// Whether the opcode may only stand in SSA form.
     pub const fn is_ssa_only(self) -> bool {
-        matches!(self, Op::DeoptUnless | Op::Deopt | Op::DeoptTick | Op::FuelTick)
+        matches!(self, Op::DeoptUnless | Op::Deopt | Op::DeoptTick | Op::FuelTick | Op::OsrPoll)
     }
 }
 

@@ -392,6 +392,11 @@ macro_rules! for_each_op {
             /// Like `br_if`, where the second block is the one that is not expected: an optimizing
             /// tier may leave for the interpreter there.
             Guard "guard" br_if [terminator];
+            /// At a loop header: traps if an interruption is asked for, and where the engine asks for
+            /// it (`VmLimits::sample`) looks for better code to go on in, leaving for the
+            /// interpreter in the state described if there is some. The optimizer puts it where
+            /// the register form has a loop header, if a tier above may take over (SSA form only).
+            OsrPoll "osr.poll" deopt [polls];
             /// Goes on in the block that the operand (i32, unsigned) selects, or in the last one.
             BrTable "br_table" br_table [terminator];
             /// Returns from the function.

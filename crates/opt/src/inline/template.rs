@@ -83,7 +83,10 @@ impl Template {
 fn becomes_code(func: &Function, data: &InstData) -> bool {
     match data.imm {
         Imm::Bits(_) => false,
-        Imm::FrameState(state) => func.frame_states[state].reason != DeoptReason::Forced,
+        Imm::FrameState(state) => !matches!(
+            func.frame_states[state].reason,
+            DeoptReason::Forced | DeoptReason::BetterCode
+        ),
         _ => !matches!(data.op, Op::DeoptTick | Op::FuelTick),
     }
 }

@@ -38,7 +38,7 @@ fn template(
     let profile: Option<Profile> = request.env.profile(id);
     let profile = profile.as_ref();
     let decisions = Decisions::new(body, profile, request.options.speculate);
-    let weaves = request.options.fuel || request.options.force_deopts;
+    let weaves = request.options.fuel || request.options.force_deopts || request.options.polls;
     let cfg = weaves.then(|| Cfg::compute(body));
     let headers = cfg.as_ref().map(|cfg| LoopHeaders::compute(body, cfg));
     let is_back_edge = |from, to| cfg.as_ref().is_some_and(|cfg| cfg.is_back_edge(from, to));
@@ -53,6 +53,7 @@ fn template(
         ticks: Ticks {
             fuel: request.options.fuel.then_some(&is_back_edge),
             deopts: request.options.force_deopts.then_some(&is_header),
+            polls: request.options.polls.then_some(&is_header),
         },
     };
     let (mut func, mut info) = osr::construct(body, &options);

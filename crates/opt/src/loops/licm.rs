@@ -197,7 +197,9 @@ impl Motion<'_> {
                 moving.push(inst);
                 return false;
             }
-            if is_certain && effects.is_observable() {
+            // What moves in front of a poll happens as it would behind it: in the interpreter,
+            // where the poll leaves.
+            if is_certain && (effects - Effects::POLLS).is_observable() {
                 // Behind a plain branch, execution is as certain as before it.
                 let next = (data.op == Op::Br).then(|| data.targets[0].block);
                 *certain = next.filter(|&next| {

@@ -81,6 +81,7 @@ pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, 
     let ticks = options.ticks;
     let is_back_edge = |from, to| ticks.on_edge(peeled.block(from), peeled.block(to));
     let is_header = |block| ticks.deopts.is_some_and(|is| is(peeled.block(block)));
+    let is_polled = |block| ticks.polls.is_some_and(|is| is(peeled.block(block)));
     let inner = ConstructOptions {
         func: options.func,
         osr_header: Some(peeled.entry),
@@ -91,6 +92,7 @@ pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, 
         ticks: Ticks {
             fuel: ticks.fuel.is_some().then_some(&is_back_edge),
             deopts: ticks.deopts.is_some().then_some(&is_header),
+            polls: ticks.polls.is_some().then_some(&is_polled),
         },
     };
     let (mut func, mut info) = ssa::construct(&peeled.body, &inner);

@@ -216,7 +216,7 @@ impl Gvn<'_> {
             return true;
         }
         let check = matches!(data.op.format(), Format::TrapIf | Format::DeoptUnless);
-        let other = Effects::CALLS | Effects::DEOPTS | Effects::TERMINATOR;
+        let other = Effects::CALLS | Effects::DEOPTS | Effects::POLLS | Effects::TERMINATOR;
         if !check && (effects.intersects(other) || data.results.is_empty()) {
             return true;
         }

@@ -329,6 +329,9 @@ impl Construction<'_> {
         if ticks.deopts.is_some_and(|is_header| is_header(from)) {
             self.forced_deopt(block, source[0], self.live.live_in(from));
         }
+        if ticks.polls.is_some_and(|is_header| is_header(from)) {
+            self.osr_poll(block, source[0], self.live.live_in(from));
+        }
         let mut resume_points = if (self.options.resume_states || ticks.deopts.is_some())
             && source.iter().any(|&inst| has_resume_state(body.insts[inst].op))
         {

@@ -176,6 +176,7 @@ macro_rules! helper_thunks {
 helper_thunks! {
     CallHot call_hot_thunk call_hot;
     LoopHot loop_hot_thunk loop_hot;
+    Poll poll_thunk poll;
     Deopt deopt_thunk deopt;
     MemoryGrow memory_grow_thunk memory_grow;
     Dialect dialect_thunk dialect;

@@ -1,7 +1,8 @@
-//! Instructions that are woven into a program while it is constructed: consumption of fuel, and
-//! deoptimizations by force. They stand where the register form has the entry, the back edge or
-//! the instruction that they belong to, whatever inlining and loop passes make of it later; that
-//! they write state and may trap or leave keeps them in order with all that can be observed.
+//! Instructions that are woven into a program while it is constructed: consumption of fuel,
+//! deoptimizations by force, and polls for better code. They stand where the register form has the
+//! entry, the back edge or the instruction that they belong to, whatever inlining and loop passes
+//! make of it later; that they write state, poll, and may trap or leave keeps them in order with all
+//! that can be observed.
 
 use super::Construction;
 use cupola_ir::{
@@ -19,6 +20,8 @@ pub struct Ticks<'a> {
     /// branches, calls and dialect instructions, and at the start of the blocks for which this
     /// holds: loop headers.
     pub deopts: Option<&'a dyn Fn(Block) -> bool>,
+    /// Look for better code at the start of the blocks for which this holds: loop headers.
+    pub polls: Option<&'a dyn Fn(Block) -> bool>,
 }
 
 impl Ticks<'_> {
@@ -60,13 +63,26 @@ impl Construction<'_> {
         resume: Inst,
         live: impl Iterator<Item = Reg>,
     ) {
-        let mut regs: Vec<Reg> = live.collect();
-        regs.sort_unstable();
-        regs.dedup();
+        let regs = sorted(live);
         let loc = self.body.insts[resume].loc;
         let cond = self.func.regs.push(Type::I32);
         self.push(block, InstData::new(Op::DeoptTick, &[], &[cond]).with_loc(loc));
         self.deopt_unless(block, cond, (resume, regs), DeoptReason::Forced, loc);
+    }
+
+    /// Looks for better code at a loop header whose first instruction in the register form is
+    /// `resume`; `live` are the registers live before it.
+    pub(super) fn osr_poll(&mut self, block: Block, resume: Inst, live: impl Iterator<Item = Reg>) {
+        let regs = sorted(live);
+        let loc = self.body.insts[resume].loc;
+        let args = regs.iter().map(|&reg| self.current[reg]).collect();
+        let frame = FrameDescr { func: self.options.func, resume, regs };
+        let state = FrameState { frames: vec![frame], reason: DeoptReason::BetterCode };
+        let state = self.func.frame_states.push(state);
+        let mut poll =
+            InstData::new(Op::OsrPoll, &[], &[]).with_imm(Imm::FrameState(state)).with_loc(loc);
+        poll.args = args;
+        self.push(block, poll);
     }
 
     /// Leaves for the interpreter if `cond` is zero, which goes on with an instruction of the
@@ -87,4 +103,12 @@ impl Construction<'_> {
         deopt.args = args;
         self.push(block, deopt);
     }
+}
+
+/// Each register once, in order.
+fn sorted(regs: impl Iterator<Item = Reg>) -> Vec<Reg> {
+    let mut regs: Vec<Reg> = regs.collect();
+    regs.sort_unstable();
+    regs.dedup();
+    regs
 }
