@@ -22,7 +22,7 @@ pub fn parse(module: &Module, func: FuncId, args: &[OsString]) -> Result<Vec<Val
         let arg = arg.to_string_lossy();
         // The text format writes `inf`, `nan` and `0x` in small letters; here any will do.
         let parsed = text::parse_literal(&arg.to_ascii_lowercase(), ty);
-        parsed.map(|slot| Value::from_slot(ty, slot)).map_err(|_| {
+        parsed.map(|bits| Value::from_bits(ty, bits)).map_err(|_| {
             let param = param_name(module, func, i);
             let param = param.map(|name| format!(" (`{name}`)")).unwrap_or_default();
             format!("argument {}{param} of `{name}` must be an {ty}, `{arg}` is not", i + 1)

@@ -6,7 +6,6 @@ use cupola_ir::{Effects, Signature, Type};
 use cupola_opt::speculate::Specializer;
 use cupola_runtime::SiteFeedback;
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// An error that a host function ends the program with. A [`TrapCode`](cupola_ir::TrapCode) as
@@ -105,15 +104,12 @@ impl Imports {
     {
         let types = sig.clone();
         let body = move |caller: &mut Caller<'_>, slots: &mut [u64]| {
-            let args: SmallVec<[Value; 6]> =
-                types.params.iter().zip(&*slots).map(|(&ty, &s)| Value::from_slot(ty, s)).collect();
+            let args = Value::read_all(&types.params, slots);
             let results = f(caller, &args)?;
             if !results.iter().map(|v| v.ty()).eq(types.results.iter().copied()) {
                 return Err("a host function returned values of other types than declared".into());
             }
-            for (slot, value) in slots.iter_mut().zip(results) {
-                *slot = value.to_slot();
-            }
+            Value::write_all(&results, slots);
             Ok(())
         };
         self.insert(module, name, HostFunc { sig, body: Arc::new(body) })

@@ -38,4 +38,4 @@ pub use store::{
     AsStore, AsStoreMut, Caller, Func, Global, Instance, InterruptHandle, Memory, Store, StoreRef,
     Table, TypedFunc,
 };
-pub use value::{Value, ValueList};
+pub use value::{HostValue, Value, ValueList};

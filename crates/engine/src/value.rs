@@ -15,6 +15,8 @@ pub enum Value {
     F32(f32),
     /// IEEE 754 binary64.
     F64(f64),
+    /// Vector of 128 bits, lane 0 lowest.
+    V128(u128),
 }
 
 impl Value {
@@ -25,27 +27,64 @@ impl Value {
             Value::I64(_) => Type::I64,
             Value::F32(_) => Type::F32,
             Value::F64(_) => Type::F64,
+            Value::V128(_) => Type::V128,
         }
     }
 
-    /// The slot that holds the value.
+    /// The lower slot of those that hold the value.
     pub fn to_slot(self) -> u64 {
+        self.to_bits() as u64
+    }
+
+    /// The value of type `ty` in a slot (of a vector, the lower one; the upper is zero).
+    pub fn from_slot(ty: Type, slot: u64) -> Value {
+        Value::from_bits(ty, slot.into())
+    }
+
+    /// The bits of the slots that hold the value ([`Imm::constant`](cupola_ir::Imm::constant)).
+    pub fn to_bits(self) -> u128 {
         match self {
-            Value::I32(v) => v.to_slot(),
-            Value::I64(v) => v.to_slot(),
-            Value::F32(v) => v.to_slot(),
-            Value::F64(v) => v.to_slot(),
+            Value::I32(v) => v.to_slot().into(),
+            Value::I64(v) => v.to_slot().into(),
+            Value::F32(v) => v.to_slot().into(),
+            Value::F64(v) => v.to_slot().into(),
+            Value::V128(v) => v,
         }
     }
 
-    /// The value of type `ty` in a slot.
-    pub fn from_slot(ty: Type, slot: u64) -> Value {
+    /// The value of type `ty` with these bits.
+    pub fn from_bits(ty: Type, bits: u128) -> Value {
+        let slot = bits as u64;
         match ty {
             Type::I32 => Value::I32(SlotValue::from_slot(slot)),
             Type::I64 => Value::I64(SlotValue::from_slot(slot)),
             Type::F32 => Value::F32(SlotValue::from_slot(slot)),
             Type::F64 => Value::F64(SlotValue::from_slot(slot)),
+            Type::V128 => Value::V128(bits),
         }
+    }
+
+    /// Writes values into slots, one after the other.
+    pub(crate) fn write_all(values: &[Value], mut slots: &mut [u64]) {
+        for value in values {
+            let (own, rest) = slots.split_at_mut(value.ty().slots() as usize);
+            own[0] = value.to_bits() as u64;
+            if let Some(upper) = own.get_mut(1) {
+                *upper = (value.to_bits() >> 64) as u64;
+            }
+            slots = rest;
+        }
+    }
+
+    /// Reads values of these types from slots, one after the other.
+    pub(crate) fn read_all(types: &[Type], mut slots: &[u64]) -> Vec<Value> {
+        let read = |&ty: &Type| {
+            let (own, rest) = slots.split_at(ty.slots() as usize);
+            slots = rest;
+            let upper = own.get(1).map_or(0, |&upper| u128::from(upper));
+            Value::from_bits(ty, u128::from(own[0]) | upper << 64)
+        };
+        types.iter().map(read).collect()
     }
 
     /// Whether two values have the same type and the same bits, any two NaN counting as the same.
@@ -53,7 +92,7 @@ impl Value {
         match (self, other) {
             (Value::F32(a), Value::F32(b)) if a.is_nan() && b.is_nan() => true,
             (Value::F64(a), Value::F64(b)) if a.is_nan() && b.is_nan() => true,
-            _ => self.ty() == other.ty() && self.to_slot() == other.to_slot(),
+            _ => self.ty() == other.ty() && self.to_bits() == other.to_bits(),
         }
     }
 }
@@ -65,6 +104,7 @@ impl fmt::Display for Value {
             Value::I64(v) => write!(f, "{v}"),
             Value::F32(v) => write!(f, "{v:?}"),
             Value::F64(v) => write!(f, "{v:?}"),
+            Value::V128(v) => write!(f, "{v:#034x}"),
         }
     }
 }
@@ -79,7 +119,45 @@ macro_rules! value_from {
     )*};
 }
 
-value_from! { i32 => I32; i64 => I64; f32 => F32; f64 => F64; }
+value_from! { i32 => I32; i64 => I64; f32 => F32; f64 => F64; u128 => V128; }
+
+/// A Rust value that stands for one of a program: of type `i32`, `i64`, `f32`, `f64`, or `u128` for
+/// a vector.
+pub trait HostValue: Copy {
+    /// The type.
+    const TYPE: Type;
+    /// Writes the value into the first slots.
+    fn write_to(self, slots: &mut [u64]);
+    /// Reads the value from the first slots.
+    fn read_from(slots: &[u64]) -> Self;
+}
+
+macro_rules! one_slot {
+    ($($ty:ty)*) => {$(
+        impl HostValue for $ty {
+            const TYPE: Type = <$ty as SlotValue>::TYPE;
+            fn write_to(self, slots: &mut [u64]) {
+                slots[0] = self.to_slot();
+            }
+            fn read_from(slots: &[u64]) -> Self {
+                SlotValue::from_slot(slots[0])
+            }
+        }
+    )*};
+}
+
+one_slot! { i32 i64 f32 f64 }
+
+impl HostValue for u128 {
+    const TYPE: Type = Type::V128;
+    fn write_to(self, slots: &mut [u64]) {
+        slots[0] = self as u64;
+        slots[1] = (self >> 64) as u64;
+    }
+    fn read_from(slots: &[u64]) -> Self {
+        u128::from(slots[0]) | u128::from(slots[1]) << 64
+    }
+}
 
 /// A list of Rust values that stands for a function's parameters or results: `()`, one value, or
 /// a tuple of up to nine.
@@ -92,35 +170,51 @@ pub trait ValueList: Sized {
     fn read(slots: &[u64]) -> Self;
 }
 
+/// The most slots that a [`ValueList`] takes.
+pub(crate) const MAX_LIST_SLOTS: usize = 18;
+
 macro_rules! single {
     ($($ty:ty)*) => {$(
         impl ValueList for $ty {
             fn types() -> SmallVec<[Type; 6]> {
-                SmallVec::from_slice(&[<$ty as SlotValue>::TYPE])
+                SmallVec::from_slice(&[<$ty as HostValue>::TYPE])
             }
             fn write(self, slots: &mut [u64]) {
-                slots[0] = self.to_slot();
+                self.write_to(slots);
             }
             fn read(slots: &[u64]) -> Self {
-                <$ty as SlotValue>::from_slot(slots[0])
+                <$ty as HostValue>::read_from(slots)
             }
         }
     )*};
 }
 
-single! { i32 i64 f32 f64 }
+single! { i32 i64 f32 f64 u128 }
+
+/// Takes the slots of the next value of a list.
+struct Cursor(usize);
+
+impl Cursor {
+    fn next<T: HostValue>(&mut self) -> usize {
+        let at = self.0;
+        self.0 += T::TYPE.slots() as usize;
+        at
+    }
+}
 
 macro_rules! tuple {
     ($($T:ident $i:tt),*) => {
-        impl<$($T: SlotValue),*> ValueList for ($($T,)*) {
+        impl<$($T: HostValue),*> ValueList for ($($T,)*) {
             fn types() -> SmallVec<[Type; 6]> {
                 SmallVec::from_slice(&[$($T::TYPE),*])
             }
             fn write(self, slots: &mut [u64]) {
-                $(slots[$i] = self.$i.to_slot();)*
+                let mut at = Cursor(0);
+                $(self.$i.write_to(&mut slots[at.next::<$T>()..]);)*
             }
             fn read(slots: &[u64]) -> Self {
-                ($($T::from_slot(slots[$i]),)*)
+                let mut at = Cursor(0);
+                ($($T::read_from(&slots[at.next::<$T>()..]),)*)
             }
         }
     };

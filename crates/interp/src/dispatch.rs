@@ -7,7 +7,7 @@
 //! lies within the activation's part of T0's stack (checked once, when the activation begins).
 
 use crate::code::Code;
-use cupola_ir::TrapCode;
+use cupola_ir::{TrapCode, V128};
 use cupola_runtime::{FuncCell, Trap, VmContext, VmLimits, VmMemory};
 
 /// A handler: executes the instruction at `ip` and goes on with [`next`].
@@ -52,6 +52,13 @@ impl Ip {
         unsafe { self.0.add(index).cast::<u64>().read_unaligned() }
     }
 
+    /// The four words at `index` as a vector.
+    #[inline(always)]
+    pub fn vector(self, index: usize) -> V128 {
+        // SAFETY: as in `word`.
+        unsafe { self.0.add(index).cast::<V128>().read() }
+    }
+
     /// The place `words` further on.
     #[inline(always)]
     pub fn skip(self, words: usize) -> Ip {
@@ -91,6 +98,20 @@ impl Fp {
     pub fn set(self, offset: u32, value: u64) {
         // SAFETY: as in `get`.
         unsafe { *self.0.byte_add(offset as usize) = value }
+    }
+
+    /// The vector in the slots `offset` bytes from the first.
+    #[inline(always)]
+    pub fn vector(self, offset: u32) -> V128 {
+        // SAFETY: as in `get`; bytes have no alignment.
+        unsafe { self.0.byte_add(offset as usize).cast::<V128>().read() }
+    }
+
+    /// Sets the slots of a vector, `offset` bytes from the first.
+    #[inline(always)]
+    pub fn set_vector(self, offset: u32, value: V128) {
+        // SAFETY: as in `vector`.
+        unsafe { self.0.byte_add(offset as usize).cast::<V128>().write(value) }
     }
 
     /// The place `offset` bytes further on.

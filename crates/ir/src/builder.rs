@@ -4,7 +4,7 @@ use crate::entities::{Block, DialectOpId, FuncId, GlobalId, MemId, Reg, SigId, S
 use crate::function::{BlockData, Form, Function};
 use crate::inst::{Imm, InstData, MemArg, SrcLoc, Target};
 use crate::module::Module;
-use crate::op::{Format, Op};
+use crate::op::{Format, Op, V128};
 use crate::trap::TrapCode;
 use crate::types::{Signature, Type};
 use smallvec::SmallVec;
@@ -114,10 +114,7 @@ impl<'m> FunctionBuilder<'m> {
     /// # Panics
     /// If the opcode is not pure.
     pub fn ins(&mut self, op: Op, args: &[Reg]) -> Reg {
-        let (_, ty) = op.pure_signature().unwrap_or_else(|| panic!("{op} is not pure"));
-        let dest = self.reg(ty);
-        self.push(InstData::new(op, args, &[dest]));
-        dest
+        self.ins_with(op, args, Imm::None)
     }
 
     /// Emits a pure instruction into a register that exists.
@@ -130,17 +127,31 @@ impl<'m> FunctionBuilder<'m> {
         self.push(InstData::new(Op::Copy, &[src], &[dest]));
     }
 
-    /// Emits a constant, given by its slot, into a new register.
+    /// Emits a constant, given by its slot (a vector by its lower one, with zeros above), into a
+    /// new register.
     pub fn constant(&mut self, ty: Type, bits: u64) -> Reg {
         let dest = self.reg(ty);
         self.constant_to(dest, bits);
         dest
     }
 
-    /// Assigns a constant, given by its slot.
+    /// Emits a constant, given by its bits ([`Imm::constant`]), into a new register.
+    pub fn bits(&mut self, ty: Type, bits: u128) -> Reg {
+        let dest = self.reg(ty);
+        self.bits_to(dest, bits);
+        dest
+    }
+
+    /// Assigns a constant, given by its slot (a vector by its lower one, with zeros above).
     pub fn constant_to(&mut self, dest: Reg, bits: u64) {
-        let op = Op::const_of(self.type_of(dest));
-        self.push(InstData::new(op, &[], &[dest]).with_imm(Imm::Bits(bits)));
+        self.bits_to(dest, bits.into());
+    }
+
+    /// Assigns a constant, given by its bits ([`Imm::constant`]).
+    pub fn bits_to(&mut self, dest: Reg, bits: u128) {
+        let ty = self.type_of(dest);
+        let imm = Imm::constant(ty, bits);
+        self.push(InstData::new(Op::const_of(ty), &[], &[dest]).with_imm(imm));
     }
 
     /// An i32 constant in a new register.
@@ -161,6 +172,32 @@ impl<'m> FunctionBuilder<'m> {
     /// An f64 constant in a new register.
     pub fn f64(&mut self, value: f64) -> Reg {
         self.constant(Type::F64, value.to_bits())
+    }
+
+    /// A v128 constant in a new register.
+    pub fn v128(&mut self, value: u128) -> Reg {
+        self.bits(Type::V128, value)
+    }
+
+    /// Emits an instruction on a lane of a vector into a new register.
+    ///
+    /// # Panics
+    /// If the opcode is not one of [`Format::Lane`].
+    pub fn lane(&mut self, op: Op, args: &[Reg], lane: u8) -> Reg {
+        assert_eq!(op.format(), Format::Lane, "{op} is not on a lane");
+        self.ins_with(op, args, Imm::Lane(lane))
+    }
+
+    /// Emits `i8x16.shuffle` into a new register: lanes of `a` and, from 16 on, of `b`.
+    pub fn shuffle(&mut self, a: Reg, b: Reg, lanes: V128) -> Reg {
+        self.ins_with(Op::I8x16Shuffle, &[a, b], Imm::Shuffle(lanes))
+    }
+
+    fn ins_with(&mut self, op: Op, args: &[Reg], imm: Imm) -> Reg {
+        let (_, ty) = op.pure_signature().unwrap_or_else(|| panic!("{op} is not pure"));
+        let dest = self.reg(ty);
+        self.push(InstData::new(op, args, &[dest]).with_imm(imm));
+        dest
     }
 
     /// The second operand if the i32 `cond` is not zero, else the third.
@@ -190,6 +227,36 @@ impl<'m> FunctionBuilder<'m> {
         assert_eq!(op.format(), Format::Store, "{op} is not a store");
         let imm = Imm::Mem(MemArg { memory, offset });
         self.push(InstData::new(op, &[address, value], &[]).with_imm(imm));
+    }
+
+    /// Loads a lane of a vector; the operands are address and vector. Gives the vector with the
+    /// lane replaced.
+    ///
+    /// # Panics
+    /// If the opcode is not a load of a lane.
+    pub fn load_lane(
+        &mut self,
+        op: Op,
+        memory: MemId,
+        operands: [Reg; 2],
+        offset: u64,
+        lane: u8,
+    ) -> Reg {
+        assert_eq!(op.format(), Format::LoadLane, "{op} does not load a lane");
+        let dest = self.reg(Type::V128);
+        let imm = Imm::MemLane(MemArg { memory, offset }, lane);
+        self.push(InstData::new(op, &operands, &[dest]).with_imm(imm));
+        dest
+    }
+
+    /// Stores a lane of a vector; the operands are address and vector.
+    ///
+    /// # Panics
+    /// If the opcode is not a store of a lane.
+    pub fn store_lane(&mut self, op: Op, memory: MemId, operands: [Reg; 2], offset: u64, lane: u8) {
+        assert_eq!(op.format(), Format::StoreLane, "{op} does not store a lane");
+        let imm = Imm::MemLane(MemArg { memory, offset }, lane);
+        self.push(InstData::new(op, &operands, &[]).with_imm(imm));
     }
 
     /// The size of a memory in pages.

@@ -4,8 +4,9 @@ use crate::entities::{
     Block, DialectOpId, FrameStateId, FuncId, GlobalId, InlineSite, MemId, Reg, SigId, SiteId,
     TableId,
 };
-use crate::op::Op;
+use crate::op::{Op, V128};
 use crate::trap::TrapCode;
+use crate::types::Type;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -64,10 +65,18 @@ pub struct MemArg {
 pub enum Imm {
     /// None.
     None,
-    /// The bits of a constant, laid out like a slot ([`SlotValue`](crate::SlotValue)).
+    /// The bits of a constant of one slot, laid out like it ([`SlotValue`](crate::SlotValue)).
     Bits(u64),
+    /// The bytes of a vector constant.
+    V128(V128),
+    /// The number of a lane.
+    Lane(u8),
+    /// The numbers of the lanes that a shuffle chooses.
+    Shuffle(V128),
     /// Of loads and stores.
     Mem(MemArg),
+    /// Of loads and stores of a lane: its number.
+    MemLane(MemArg, u8),
     /// Of memory operations.
     Memory(MemId),
     /// Of accesses to globals.
@@ -83,6 +92,37 @@ pub enum Imm {
     /// Of deoptimizations.
     FrameState(FrameStateId),
 }
+
+impl Imm {
+    /// The constant of type `ty` with these bits: those of a slot ([`SlotValue`](crate::SlotValue)),
+    /// or of both slots of a vector.
+    pub fn constant(ty: Type, bits: u128) -> Imm {
+        match ty {
+            Type::V128 => Imm::V128(bits.to_le_bytes()),
+            _ => Imm::Bits(bits as u64),
+        }
+    }
+
+    /// The bits of a constant.
+    pub fn constant_bits(self) -> Option<u128> {
+        match self {
+            Imm::Bits(bits) => Some(bits.into()),
+            Imm::V128(bytes) => Some(u128::from_le_bytes(bytes)),
+            _ => None,
+        }
+    }
+
+    /// Memory and offset of a load or store.
+    pub fn mem(self) -> Option<MemArg> {
+        match self {
+            Imm::Mem(mem) | Imm::MemLane(mem, _) => Some(mem),
+            _ => None,
+        }
+    }
+}
+
+// Instructions are many.
+const _: () = assert!(size_of::<Imm>() == 24);
 
 /// An instruction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

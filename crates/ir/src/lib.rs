@@ -34,7 +34,10 @@ pub use module::{
     Bodies, DataSegment, DialectOpDecl, EagerBodies, FuncDecl, FuncKind, GlobalDecl, LocStyle,
     MEMORY_GUARD, MemoryDecl, Module, PAGE_SIZE, TableDecl,
 };
-pub use op::{Effects, Format, MemoryOp, Op, Operands, PureOp, SlotValue, memory, pure};
+pub use op::{
+    Effects, Format, LaneOp, LoadLaneOp, LoadOp, Op, Operands, PureOp, RegValue, SlotValue, Slots,
+    SlotsMut, StoreLaneOp, StoreOp, V128, lane, memory, pure, shuffle,
+};
 pub use text::{
     Diagnostic, Diagnostics, ParsedModule, parse, parse_bytes, print_function, print_module,
 };

@@ -11,7 +11,7 @@ Generated from the opcode table in `crates/ir/src/op/table.rs` by the test `manu
 (`BLESS=1 cargo test -p cupola-ir --test manual` writes it anew). How modules and functions are
 written is told by the module `cupola_ir::text`, the rules that they keep to by `cupola_ir::verify`.
 
-Types are `i32`, `i64`, `f32`, `f64`; `T` is any of them. Semantics are those of WebAssembly:
+Types are `i32`, `i64`, `f32`, `f64`, `v128`; `T` is any of them. Semantics are those of WebAssembly:
 every operation is total or traps, and the payload of a NaN result is not specified. Linear memory
 is addressed by an `i32`, or an `i64` where the memory says so (`A` below), unsigned, plus the
 constant offset, without wrapping around; an access that is not within the memory traps. Raw accesses take a host address (`i64`) and check nothing;
@@ -21,13 +21,19 @@ they stand only in trusted modules and in optimized code.
 /// The manual of all opcodes as Markdown (`docs/ops.md`).
 pub fn ops_manual() -> String {
     let mut out = INTRODUCTION.to_string();
-    let numeric = |op: &Op| matches!(op.format(), Format::Pure | Format::Const);
-    for ty in Type::ALL {
-        let prefix = format!("{ty}.");
-        let ops = Op::ALL.iter().filter(|op| numeric(op) && op.name().starts_with(&prefix));
-        section(&mut out, &format!("Numbers: {ty}"), ops);
+    let numeric = |op: &Op| op.pure_signature().is_some() || op.format() == Format::Const;
+    let vectors = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
+    for (title, prefixes) in
+        [("Numbers", ["i32", "i64", "f32", "f64"].as_slice()), ("Vectors", vectors.as_slice())]
+    {
+        for prefix in prefixes {
+            let ops = Op::ALL.iter().filter(|op| {
+                numeric(op) && op.name().split_once('.').is_some_and(|(p, _)| p == *prefix)
+            });
+            section(&mut out, &format!("{title}: {prefix}"), ops);
+        }
     }
-    let memory = |op: &Op| matches!(op.format(), Format::Load | Format::Store);
+    let memory = |op: &Op| op.access().is_some();
     let linear = Op::ALL.iter().filter(|op| memory(op) && !op.is_raw());
     section(&mut out, "Linear memory: loads and stores", linear);
     let raw = Op::ALL.iter().filter(|op| memory(op) && op.is_raw());
@@ -54,14 +60,23 @@ fn section<'a>(out: &mut String, title: &str, ops: impl Iterator<Item = &'a Op>)
 fn form(op: Op) -> String {
     let access = |op: Op| op.access().map_or("", |(ty, _)| ty.name());
     match op.format() {
-        Format::Pure => match op.pure_signature() {
+        Format::Pure | Format::Lane | Format::Shuffle => match op.pure_signature() {
             Some((params, result)) => {
                 let params: Vec<_> = params.iter().map(|ty| ty.name()).collect();
-                format!("{result} = {op} {}", params.join(", "))
+                let imm = match op.format() {
+                    Format::Lane => ", lane=N",
+                    Format::Shuffle => ", [N, …]",
+                    _ => "",
+                };
+                format!("{result} = {op} {}{imm}", params.join(", "))
             }
             None => String::new(),
         },
+        Format::LoadLane if op.is_raw() => format!("v128 = {op} i64, v128, offset=N, lane=N"),
+        Format::StoreLane if op.is_raw() => format!("{op} i64, v128, offset=N, lane=N"),
         Format::Load if op.is_raw() => format!("{} = {op} i64, offset=N", access(op)),
+        Format::LoadLane => format!("v128 = {op} $m, A, v128, offset=N, lane=N"),
+        Format::StoreLane => format!("{op} $m, A, v128, offset=N, lane=N"),
         Format::Load => format!("{} = {op} $m, A, offset=N", access(op)),
         Format::Store if op.is_raw() => format!("{op} i64, {}, offset=N", access(op)),
         Format::Store => format!("{op} $m, A, {}, offset=N", access(op)),

@@ -94,8 +94,8 @@ pub struct GlobalDecl {
     pub ty: Type,
     /// Whether it can be set.
     pub mutable: bool,
-    /// The slot that it starts with.
-    pub init: u64,
+    /// The bits that it starts with ([`Imm::constant`](crate::Imm::constant)).
+    pub init: u128,
 }
 
 /// A table of function references.

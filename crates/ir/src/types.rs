@@ -7,8 +7,7 @@ use std::fmt;
 /// The type of a register.
 ///
 /// Every type names how many interpreter slots of 64 bits it takes ([`Type::slots`]); all layouts
-/// (T0 frames, on-stack-replacement buffers, deoptimization buffers) are computed from that, so a
-/// type of two slots fits in without changing them.
+/// (T0 frames, on-stack-replacement buffers, deoptimization buffers) are computed from that.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Type {
     /// 32-bit integer, no sign of its own.
@@ -19,11 +18,13 @@ pub enum Type {
     F32,
     /// IEEE 754 binary64.
     F64,
+    /// Vector of 128 bits, of lanes that the operations give it.
+    V128,
 }
 
 impl Type {
     /// All types, in the order in which the manual lists them.
-    pub const ALL: [Type; 4] = [Type::I32, Type::I64, Type::F32, Type::F64];
+    pub const ALL: [Type; 5] = [Type::I32, Type::I64, Type::F32, Type::F64, Type::V128];
 
     /// The name of the type in the text format.
     pub const fn name(self) -> &'static str {
@@ -32,6 +33,7 @@ impl Type {
             Type::I64 => "i64",
             Type::F32 => "f32",
             Type::F64 => "f64",
+            Type::V128 => "v128",
         }
     }
 
@@ -40,14 +42,28 @@ impl Type {
         Type::ALL.into_iter().find(|ty| ty.name() == name)
     }
 
-    /// How many 64-bit slots a value of this type takes in a T0 frame.
+    /// How many 64-bit slots a value of this type takes in a T0 frame. The lower slot has the low
+    /// half.
     pub const fn slots(self) -> u32 {
-        1
+        match self {
+            Type::V128 => 2,
+            _ => 1,
+        }
     }
 
-    /// Whether values of this type travel in floating-point registers.
+    /// How many slots values of these types take one after the other.
+    pub fn slots_of(types: &[Type]) -> usize {
+        types.iter().map(|ty| ty.slots() as usize).sum()
+    }
+
+    /// Whether it is a floating-point type.
     pub const fn is_float(self) -> bool {
         matches!(self, Type::F32 | Type::F64)
+    }
+
+    /// Whether values of this type travel in floating-point (that is, vector) registers.
+    pub const fn in_float_register(self) -> bool {
+        matches!(self, Type::F32 | Type::F64 | Type::V128)
     }
 
     /// Size of a value in bytes.
@@ -55,6 +71,7 @@ impl Type {
         match self {
             Type::I32 | Type::F32 => 4,
             Type::I64 | Type::F64 => 8,
+            Type::V128 => 16,
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::{AsStore, AsStoreMut, Handle, InstanceInner, StoreInner};
 use crate::error::Error;
 use crate::host::describe;
-use crate::value::{Value, ValueList};
-use cupola_ir::{FuncId, Signature};
+use crate::value::{MAX_LIST_SLOTS, Value, ValueList};
+use cupola_ir::{FuncId, Signature, Type};
 use cupola_runtime::VmFuncRef;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::marker::PhantomData;
 
 /// A function of a [`Store`](crate::Store): a handle, to be used with that store.
@@ -55,10 +55,11 @@ impl Func {
                 found: describe(&found, &sig.results),
             });
         }
-        let mut slots: SmallVec<[u64; 16]> = args.iter().map(|v| v.to_slot()).collect();
-        slots.resize(sig.params.len().max(sig.results.len()), 0);
+        let len = Type::slots_of(&sig.params).max(Type::slots_of(&sig.results));
+        let mut slots: SmallVec<[u64; 16]> = smallvec![0; len];
+        Value::write_all(args, &mut slots);
         instance.run(func, &mut slots)?;
-        Ok(sig.results.iter().zip(&slots).map(|(&ty, &slot)| Value::from_slot(ty, slot)).collect())
+        Ok(Value::read_all(&sig.results, &slots))
     }
 
     /// The function, to be called often and with Rust values.
@@ -108,7 +109,7 @@ impl<P: ValueList, R: ValueList> TypedFunc<P, R> {
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R, Error> {
         let (instance, func) = self.func.target(store.as_store().0);
         // Parameter and result lists have at most nine values.
-        let mut slots = [0; 9];
+        let mut slots = [0; MAX_LIST_SLOTS];
         params.write(&mut slots);
         instance.run(func, &mut slots)?;
         Ok(R::read(&slots))

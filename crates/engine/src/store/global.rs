@@ -13,18 +13,20 @@ pub(crate) struct GlobalInner {
     /// Where generated code finds the value: in the context of the instance that defines the
     /// global, or `own`.
     place: Cell<*mut u64>,
-    own: UnsafeCell<u64>,
+    own: UnsafeCell<[u64; 2]>,
 }
 
 impl GlobalInner {
     /// A global with a value, in a store.
     pub fn alloc(store: &StoreInner, value: Value, mutable: bool) -> NonNull<GlobalInner> {
-        let own = UnsafeCell::new(value.to_slot());
-        let place = Cell::new(own.get());
+        let mut slots = [0; 2];
+        Value::write_all(&[value], &mut slots);
+        let own = UnsafeCell::new(slots);
+        let place = Cell::new(own.get().cast());
         let global = store.globals.alloc(GlobalInner { ty: value.ty(), mutable, place, own });
         // SAFETY: just allocated.
         let inner = unsafe { global.as_ref() };
-        inner.place.set(inner.own.get());
+        inner.place.set(inner.own.get().cast());
         global
     }
 
@@ -34,13 +36,16 @@ impl GlobalInner {
     /// `place` must stay valid as long as the store, and be written by nobody but generated code.
     pub unsafe fn set_place(&self, place: *mut u64) {
         // SAFETY: the caller's duty; the old place is valid too.
-        unsafe { place.write(self.place.get().read()) }
+        unsafe { place.copy_from(self.place.get(), self.ty.slots() as usize) }
         self.place.set(place);
     }
 
     pub fn get(&self) -> Value {
-        // SAFETY: the place is valid (`set_place`), and nothing runs meanwhile.
-        Value::from_slot(self.ty, unsafe { self.place.get().read() })
+        // SAFETY: the place is valid (`set_place`), has the slots of the type, and nothing runs
+        // meanwhile.
+        let slots =
+            unsafe { std::slice::from_raw_parts(self.place.get(), self.ty.slots() as usize) };
+        Value::read_all(&[self.ty], slots)[0]
     }
 
     /// Sets the value, whether the global is mutable or not; gives whether it is of its type.
@@ -49,7 +54,9 @@ impl GlobalInner {
             return false;
         }
         // SAFETY: as in `get`.
-        unsafe { self.place.get().write(value.to_slot()) }
+        let slots =
+            unsafe { std::slice::from_raw_parts_mut(self.place.get(), self.ty.slots() as usize) };
+        Value::write_all(&[value], slots);
         true
     }
 }

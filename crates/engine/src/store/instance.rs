@@ -153,7 +153,7 @@ impl InstanceInner {
         let tables =
             tables.map(|decl| TableInner::alloc(store, vec![ptr::null(); decl.elements.len()]));
         let globals = ir.globals.values().map(|decl| {
-            GlobalInner::alloc(store, Value::from_slot(decl.ty, decl.init), decl.mutable)
+            GlobalInner::alloc(store, Value::from_bits(decl.ty, decl.init), decl.mutable)
         });
         let place = store.instances.alloc(InstanceInner {
             hosts,

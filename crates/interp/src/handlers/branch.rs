@@ -5,7 +5,7 @@
 use super::plain::{operand_words, operands};
 use super::services::loop_hot;
 use crate::dispatch::{Flow, Fp, HANDLER_WORDS, Ip, Mem, State, next, raise};
-use cupola_ir::{PureOp, SlotValue, TrapCode};
+use cupola_ir::{PureOp, RegValue, SlotsMut, TrapCode, V128};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -37,11 +37,27 @@ impl Branch for NonZero {
 /// What the comparison `P` gives, whose last operand is a constant if `IMM`.
 pub(crate) struct Compare<P, const IMM: bool>(PhantomData<P>);
 
+/// Takes the truth value that a comparison gives.
+struct Truth<'a>(&'a mut u64);
+
+impl SlotsMut for Truth<'_> {
+    #[inline(always)]
+    fn set_slot(self, bits: u64) {
+        *self.0 = bits;
+    }
+    #[inline(always)]
+    fn set_vector(self, _bytes: V128) {}
+}
+
 impl<P: PureOp, const IMM: bool> Branch for Compare<P, IMM> {
     const WORDS: usize = operand_words::<P, IMM>();
     #[inline(always)]
     fn holds(ip: Ip, fp: Fp) -> Result<bool, TrapCode> {
-        P::eval(operands::<P, IMM>(ip, fp, ARG)).map(|truth| truth.to_slot() != 0)
+        P::eval(operands::<P, IMM>(ip, fp, ARG)).map(|truth| {
+            let mut slot = 0;
+            truth.write(Truth(&mut slot));
+            slot != 0
+        })
     }
 }
 

@@ -12,7 +12,8 @@ pub(crate) mod services;
 
 use crate::dispatch::Handler;
 use branch::Branch;
-use cupola_ir::{Op, PureOp, memory as mem, pure};
+use cupola_ir::{Op, PureOp, lane, memory as mem, pure};
+use memory::Access;
 
 /// The handlers of a pure operation.
 pub(crate) struct PureForms {
@@ -63,14 +64,21 @@ const fn pure_forms<P: PureOp>() -> PureForms {
     }
 }
 
+const fn memory_forms<A: Access>() -> MemoryForms {
+    MemoryForms { near: memory::near::<A>, far: memory::far::<A>, raw: memory::raw::<A> }
+}
+
 macro_rules! tables {
     (
         pure { $($(#[$pdoc:meta])* $P:ident $ptext:literal ($($A:ident),+) -> $R:ident [$($pflag:ident)*] = $eval:expr;)* }
-        load { $($(#[$ldoc:meta])* $L:ident $ltext:literal $RL:ident $rltext:literal $LT:ident $lmem:ident;)* }
-        store { $($(#[$sdoc:meta])* $S:ident $stext:literal $RS:ident $rstext:literal $ST:ident $smem:ident;)* }
+        lane { $($(#[$vdoc:meta])* $V:ident $vtext:literal ($($VA:ident),+) -> $VR:ident [$lanes:literal] = $veval:expr;)* }
+        load { $($(#[$ldoc:meta])* $L:ident $ltext:literal $RL:ident $rltext:literal $LT:ident $lmem:ty = $leval:expr;)* }
+        store { $($(#[$sdoc:meta])* $S:ident $stext:literal $RS:ident $rstext:literal $ST:ident $smem:ty = $seval:expr;)* }
+        load_lane { $($(#[$lldoc:meta])* $LL:ident $lltext:literal $RLL:ident $rlltext:literal $LLT:ident $llmem:ty = $lleval:expr;)* }
+        store_lane { $($(#[$sldoc:meta])* $SL:ident $sltext:literal $RSL:ident $rsltext:literal $SLT:ident $slmem:ty = $sleval:expr;)* }
         special { $($special:tt)* }
     ) => {
-        /// The handlers of a pure opcode.
+        /// The handlers of a pure opcode without an immediate.
         pub(crate) fn pure_op(op: Op) -> Option<&'static PureForms> {
             match op {
                 $(Op::$P => Some(const { &pure_forms::<pure::$P>() }),)*
@@ -78,19 +86,25 @@ macro_rules! tables {
             }
         }
 
+        /// The handler of an opcode on a lane.
+        pub(crate) fn lane_op(op: Op) -> Option<Handler> {
+            match op {
+                $(Op::$V => Some(plain::lane::<lane::$V>),)*
+                _ => None,
+            }
+        }
+
         /// The handlers of a load or store.
         pub(crate) fn memory_op(op: Op) -> Option<&'static MemoryForms> {
             match op {
-                $(Op::$L | Op::$RL => Some(&MemoryForms {
-                    near: memory::load::<mem::$L>,
-                    far: memory::load_far::<mem::$L>,
-                    raw: memory::load_raw::<mem::$L>,
-                }),)*
-                $(Op::$S | Op::$RS => Some(&MemoryForms {
-                    near: memory::store::<mem::$S>,
-                    far: memory::store_far::<mem::$S>,
-                    raw: memory::store_raw::<mem::$S>,
-                }),)*
+                $(Op::$L | Op::$RL => Some(const { &memory_forms::<memory::Load<mem::$L>>() }),)*
+                $(Op::$S | Op::$RS => Some(const { &memory_forms::<memory::Store<mem::$S>>() }),)*
+                $(Op::$LL | Op::$RLL => {
+                    Some(const { &memory_forms::<memory::LoadLane<mem::$LL>>() })
+                })*
+                $(Op::$SL | Op::$RSL => {
+                    Some(const { &memory_forms::<memory::StoreLane<mem::$SL>>() })
+                })*
                 _ => None,
             }
         }

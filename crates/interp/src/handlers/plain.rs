@@ -3,13 +3,18 @@
 //! Words behind the handler: the result's slot, then the operands.
 
 use crate::dispatch::{Flow, Fp, HANDLER_WORDS, Ip, Mem, State, next, raise};
-use cupola_ir::{Operands, PAGE_SIZE, PureOp, TrapCode};
+use cupola_ir::{
+    LaneOp, Operands, PAGE_SIZE, PureOp, RegValue, Slots, SlotsMut, TrapCode, Type, V128, shuffle,
+};
 use cupola_runtime::VmMemory;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Where the result's slot stands, and the first operand where there is no result.
 pub(crate) const DEST: usize = HANDLER_WORDS;
 const ARG: usize = DEST + 1;
+/// Words of a vector constant.
+pub(crate) const V128_WORDS: usize = 4;
 
 /// Words that a constant operand of `P` takes: as many as its type needs.
 const fn imm_words<P: PureOp>() -> usize {
@@ -24,30 +29,129 @@ pub(crate) const fn operand_words<P: PureOp, const IMM: bool>() -> usize {
     if IMM { P::Args::COUNT - 1 + imm_words::<P>() } else { P::Args::COUNT }
 }
 
-/// Reads the operands of `P`, which stand from word `at` on. (Sizes are computed by the compiler
-/// whatever its level: at run time they would be calls that take addresses of locals, and a handler
-/// that has those cannot tail-call the next.)
+pub(crate) const fn is_vector(ty: Type) -> bool {
+    matches!(ty, Type::V128)
+}
+
+/// Whether `P` reads or gives vectors.
+const fn has_vectors<P: PureOp>() -> bool {
+    let Some((params, result)) = P::OP.pure_signature() else { return false };
+    let (mut found, mut i) = (is_vector(result), 0);
+    while i < params.len() {
+        found |= is_vector(params[i]);
+        i += 1;
+    }
+    found
+}
+
+/// The operands of `P`, which stand from word `at` on. (Sizes are computed by the compiler whatever
+/// its level: at run time they would be calls that take addresses of locals, and a handler that has
+/// those cannot tail-call the next.)
+struct OperandsOf<P, const IMM: bool> {
+    ip: Ip,
+    fp: Fp,
+    at: usize,
+    op: PhantomData<P>,
+}
+
+impl<P: PureOp, const IMM: bool> OperandsOf<P, IMM> {
+    #[inline(always)]
+    fn is_imm(i: usize) -> bool {
+        IMM && i == P::Args::COUNT - 1
+    }
+}
+
+impl<P: PureOp, const IMM: bool> Slots for OperandsOf<P, IMM> {
+    #[inline(always)]
+    fn slot(&self, i: usize) -> u64 {
+        let at = self.at + i;
+        if !Self::is_imm(i) {
+            self.fp.get(self.ip.word(at))
+        } else if const { imm_words::<P>() == 2 } {
+            self.ip.double(at)
+        } else {
+            u64::from(self.ip.word(at))
+        }
+    }
+
+    #[inline(always)]
+    fn vector(&self, i: usize) -> V128 {
+        let at = self.at + i;
+        if Self::is_imm(i) { self.ip.vector(at) } else { self.fp.vector(self.ip.word(at)) }
+    }
+}
+
+/// Operands in registers that are named from word `at` on.
+struct FromRegs {
+    ip: Ip,
+    fp: Fp,
+    at: usize,
+}
+
+impl Slots for FromRegs {
+    #[inline(always)]
+    fn slot(&self, i: usize) -> u64 {
+        self.fp.get(self.ip.word(self.at + i))
+    }
+    #[inline(always)]
+    fn vector(&self, i: usize) -> V128 {
+        self.fp.vector(self.ip.word(self.at + i))
+    }
+}
+
+/// A register.
+pub(crate) struct To {
+    pub fp: Fp,
+    /// Its slot.
+    pub slot: u32,
+}
+
+impl SlotsMut for To {
+    #[inline(always)]
+    fn set_slot(self, bits: u64) {
+        self.fp.set(self.slot, bits);
+    }
+    #[inline(always)]
+    fn set_vector(self, bytes: V128) {
+        self.fp.set_vector(self.slot, bytes);
+    }
+}
+
+impl Slots for To {
+    #[inline(always)]
+    fn slot(&self, _operand: usize) -> u64 {
+        self.fp.get(self.slot)
+    }
+    #[inline(always)]
+    fn vector(&self, _operand: usize) -> V128 {
+        self.fp.vector(self.slot)
+    }
+}
+
+/// Reads the operands of `P`, which stand from word `at` on.
 #[inline(always)]
 pub(crate) fn operands<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, at: usize) -> P::Args {
-    P::Args::read(|i| {
-        if IMM && i == P::Args::COUNT - 1 {
-            if const { imm_words::<P>() == 2 } {
-                ip.double(at + i)
-            } else {
-                u64::from(ip.word(at + i))
-            }
-        } else {
-            fp.get(ip.word(at + i))
-        }
-    })
+    P::Args::read(&OperandsOf::<P, IMM> { ip, fp, at, op: PhantomData })
+}
+
+/// A pure operation on vectors, none of which traps. Out of line, so that the handler needs no
+/// native stack, whatever the compiler makes of the lanes.
+#[inline(never)]
+fn on_vectors<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp) {
+    if let Ok(value) = P::eval(operands::<P, IMM>(ip, fp, ARG)) {
+        value.write(To { fp, slot: ip.word(DEST) });
+    }
 }
 
 #[inline(always)]
 fn pure<P: PureOp, const IMM: bool>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
-    use cupola_ir::SlotValue;
+    if const { has_vectors::<P>() } {
+        on_vectors::<P, IMM>(ip, fp);
+        return next(ip.skip(const { ARG + operand_words::<P, IMM>() }), fp, st, mem);
+    }
     match P::eval(operands::<P, IMM>(ip, fp, ARG)) {
         Ok(value) => {
-            fp.set(ip.word(DEST), value.to_slot());
+            value.write(To { fp, slot: ip.word(DEST) });
             next(ip.skip(const { ARG + operand_words::<P, IMM>() }), fp, st, mem)
         }
         Err(code) => raise(ip, fp, st, code),
@@ -64,6 +168,31 @@ pub(crate) extern "C-unwind" fn imm<P: PureOp>(ip: Ip, fp: Fp, st: &mut State, m
     pure::<P, true>(ip, fp, st, mem)
 }
 
+#[inline(never)]
+fn on_lane<L: LaneOp>(ip: Ip, fp: Fp) {
+    let lane = ip.word(ARG + L::Args::COUNT) as u8;
+    let args = L::Args::read(&FromRegs { ip, fp, at: ARG });
+    L::eval(args, lane).write(To { fp, slot: ip.word(DEST) });
+}
+
+/// An operation on a lane; its number stands behind the operands.
+pub(crate) extern "C-unwind" fn lane<L: LaneOp>(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    on_lane::<L>(ip, fp);
+    next(ip.skip(const { ARG + L::Args::COUNT + 1 }), fp, st, mem)
+}
+
+#[inline(never)]
+fn do_shuffle(ip: Ip, fp: Fp) {
+    let (a, b) = (fp.vector(ip.word(ARG)), fp.vector(ip.word(ARG + 1)));
+    fp.set_vector(ip.word(DEST), shuffle(a, b, ip.vector(ARG + 2)));
+}
+
+/// `i8x16.shuffle`: two vectors, the numbers of lanes.
+pub(crate) extern "C-unwind" fn i8x16_shuffle(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    do_shuffle(ip, fp);
+    next(ip.skip(ARG + 2 + V128_WORDS), fp, st, mem)
+}
+
 /// A constant of which the high half is zero.
 pub(crate) extern "C-unwind" fn const32(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     fp.set(ip.word(DEST), u64::from(ip.word(ARG)));
@@ -74,6 +203,26 @@ pub(crate) extern "C-unwind" fn const32(ip: Ip, fp: Fp, st: &mut State, mem: Mem
 pub(crate) extern "C-unwind" fn const64(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     fp.set(ip.word(DEST), ip.double(ARG));
     next(ip.skip(ARG + 2), fp, st, mem)
+}
+
+/// A vector constant.
+pub(crate) extern "C-unwind" fn const128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    fp.set_vector(ip.word(DEST), ip.vector(ARG));
+    next(ip.skip(ARG + V128_WORDS), fp, st, mem)
+}
+
+/// `copy` of a vector.
+pub(crate) extern "C-unwind" fn copy128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    fp.set_vector(ip.word(DEST), fp.vector(ip.word(ARG)));
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `select` of a vector.
+pub(crate) extern "C-unwind" fn select128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    let cond = fp.get(ip.word(ARG)) as u32;
+    let chosen = if cond != 0 { ip.word(ARG + 1) } else { ip.word(ARG + 2) };
+    fp.set_vector(ip.word(DEST), fp.vector(chosen));
+    next(ip.skip(ARG + 3), fp, st, mem)
 }
 
 /// `copy`.
@@ -96,6 +245,21 @@ pub(crate) extern "C-unwind" fn global_get(ip: Ip, fp: Fp, st: &mut State, mem: 
     let value = unsafe { *st.context::<u64>(ip.word(ARG)) };
     fp.set(ip.word(DEST), value);
     next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `global.get` of a vector.
+pub(crate) extern "C-unwind" fn global_get128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the offset is that of a global's slots.
+    let value = unsafe { st.context::<V128>(ip.word(ARG)).read() };
+    fp.set_vector(ip.word(DEST), value);
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `global.set` of a vector.
+pub(crate) extern "C-unwind" fn global_set128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the offset is that of a global's slots.
+    unsafe { st.context::<V128>(ip.word(DEST + 1)).write(fp.vector(ip.word(DEST))) };
+    next(ip.skip(DEST + 2), fp, st, mem)
 }
 
 /// `global.set`: the value, then the global's offset in the context.

@@ -1,7 +1,9 @@
-//! Evaluation functions too long for a row of the opcode table, and the traits that give every
-//! pure opcode its meaning as a type (so that T0's handlers are generic over it).
+//! Evaluation functions of scalar operations that are too long for a row of the opcode table, and
+//! the traits that give opcodes their meaning as types (so that T0's handlers are generic over
+//! them).
 
 use super::Op;
+use super::lanes::V128;
 use crate::trap::TrapCode;
 use crate::types::Type;
 
@@ -63,35 +65,104 @@ impl SlotValue for f64 {
     }
 }
 
+/// Where an operation finds its operands: registers' slots, by the operand's number.
+pub trait Slots {
+    /// The slot of an operand of one slot.
+    fn slot(&self, operand: usize) -> u64;
+    /// The bytes of a vector.
+    fn vector(&self, operand: usize) -> V128;
+}
+
+/// Where an operation puts its result.
+pub trait SlotsMut {
+    /// Sets a result of one slot.
+    fn set_slot(self, bits: u64);
+    /// Sets a vector.
+    fn set_vector(self, bytes: V128);
+}
+
+/// Values as [`Imm::constant_bits`](crate::Imm::constant_bits) has them.
+impl Slots for [u128] {
+    fn slot(&self, operand: usize) -> u64 {
+        self[operand] as u64
+    }
+    fn vector(&self, operand: usize) -> V128 {
+        self[operand].to_le_bytes()
+    }
+}
+
+impl SlotsMut for &mut u128 {
+    fn set_slot(self, bits: u64) {
+        *self = u128::from(bits);
+    }
+    fn set_vector(self, bytes: V128) {
+        *self = u128::from_le_bytes(bytes);
+    }
+}
+
+/// A value of a register, of one slot or of two.
+pub trait RegValue: Copy {
+    /// The register type.
+    const TYPE: Type;
+    /// Reads an operand.
+    fn read(slots: &(impl Slots + ?Sized), operand: usize) -> Self;
+    /// Stores a result.
+    fn write(self, slots: impl SlotsMut);
+}
+
+impl<T: SlotValue> RegValue for T {
+    const TYPE: Type = T::TYPE;
+    #[inline(always)]
+    fn read(slots: &(impl Slots + ?Sized), operand: usize) -> Self {
+        T::from_slot(slots.slot(operand))
+    }
+    #[inline(always)]
+    fn write(self, slots: impl SlotsMut) {
+        slots.set_slot(self.to_slot());
+    }
+}
+
+impl RegValue for V128 {
+    const TYPE: Type = Type::V128;
+    #[inline(always)]
+    fn read(slots: &(impl Slots + ?Sized), operand: usize) -> Self {
+        slots.vector(operand)
+    }
+    #[inline(always)]
+    fn write(self, slots: impl SlotsMut) {
+        slots.set_vector(self);
+    }
+}
+
 /// A tuple of operand values.
 pub trait Operands: Copy {
     /// How many operands there are.
     const COUNT: usize;
-    /// Reads the operands; `slot(i)` is the slot of operand `i`.
-    fn read(slot: impl Fn(usize) -> u64) -> Self;
+    /// Reads the operands.
+    fn read(slots: &(impl Slots + ?Sized)) -> Self;
 }
 
-impl<A: SlotValue> Operands for (A,) {
+impl<A: RegValue> Operands for (A,) {
     const COUNT: usize = 1;
     #[inline(always)]
-    fn read(slot: impl Fn(usize) -> u64) -> Self {
-        (A::from_slot(slot(0)),)
+    fn read(slots: &(impl Slots + ?Sized)) -> Self {
+        (A::read(slots, 0),)
     }
 }
 
-impl<A: SlotValue, B: SlotValue> Operands for (A, B) {
+impl<A: RegValue, B: RegValue> Operands for (A, B) {
     const COUNT: usize = 2;
     #[inline(always)]
-    fn read(slot: impl Fn(usize) -> u64) -> Self {
-        (A::from_slot(slot(0)), B::from_slot(slot(1)))
+    fn read(slots: &(impl Slots + ?Sized)) -> Self {
+        (A::read(slots, 0), B::read(slots, 1))
     }
 }
 
-impl<A: SlotValue, B: SlotValue, C: SlotValue> Operands for (A, B, C) {
+impl<A: RegValue, B: RegValue, C: RegValue> Operands for (A, B, C) {
     const COUNT: usize = 3;
     #[inline(always)]
-    fn read(slot: impl Fn(usize) -> u64) -> Self {
-        (A::from_slot(slot(0)), B::from_slot(slot(1)), C::from_slot(slot(2)))
+    fn read(slots: &(impl Slots + ?Sized)) -> Self {
+        (A::read(slots, 0), B::read(slots, 1), C::read(slots, 2))
     }
 }
 
@@ -102,7 +173,7 @@ pub trait PureOp {
     /// The operand types.
     type Args: Operands;
     /// The result type.
-    type Output: SlotValue;
+    type Output: RegValue;
     /// Computes the result.
     ///
     /// # Errors
@@ -110,20 +181,60 @@ pub trait PureOp {
     fn eval(args: Self::Args) -> Result<Self::Output, TrapCode>;
 }
 
-/// A load or store opcode as a type: how the bytes in memory become a register value.
-pub trait MemoryOp {
+/// An opcode on a lane of a vector as a type.
+pub trait LaneOp {
+    /// The opcode.
+    const OP: Op;
+    /// The operand types.
+    type Args: Operands;
+    /// The result type.
+    type Output: RegValue;
+    /// Computes the result. `lane` is less than [`Op::lanes`].
+    fn eval(args: Self::Args, lane: u8) -> Self::Output;
+}
+
+/// A load as a type: how the bytes in memory become a register value.
+pub trait LoadOp {
     /// The opcode on linear memory.
     const OP: Op;
-    /// The opcode on raw addresses.
-    const RAW: Op;
     /// The register type.
-    type Value: SlotValue;
+    type Value: RegValue;
     /// The type in memory.
     type Memory: Copy;
-    /// Extends a loaded value to the register type.
-    fn extend(value: Self::Memory) -> Self::Value;
-    /// Cuts a register value to the stored type.
-    fn truncate(value: Self::Value) -> Self::Memory;
+    /// The register value of what memory holds.
+    fn load(value: Self::Memory) -> Self::Value;
+}
+
+/// A store as a type: how a register value becomes bytes in memory.
+pub trait StoreOp {
+    /// The opcode on linear memory.
+    const OP: Op;
+    /// The register type.
+    type Value: RegValue;
+    /// The type in memory.
+    type Memory: Copy;
+    /// What memory holds for a register value.
+    fn store(value: Self::Value) -> Self::Memory;
+}
+
+/// A load of a lane of a vector as a type.
+pub trait LoadLaneOp {
+    /// The opcode on linear memory.
+    const OP: Op;
+    /// The type in memory.
+    type Memory: Copy;
+    /// The vector with the lane replaced by what memory holds.
+    fn load(vector: V128, lane: u8, value: Self::Memory) -> V128;
+}
+
+/// A store of a lane of a vector as a type.
+pub trait StoreLaneOp {
+    /// The opcode on linear memory.
+    const OP: Op;
+    /// The type in memory.
+    type Memory: Copy;
+    /// The lane.
+    fn store(vector: V128, lane: u8) -> Self::Memory;
 }
 
 /// Applies an evaluation function to a tuple of operands.
@@ -156,19 +267,47 @@ impl<F: Fn(A, B, C) -> R, A, B, C, R> EvalFn<(A, B, C)> for F {
     }
 }
 
+/// Applies an evaluation function to a tuple of operands and the number of a lane.
+pub(super) trait LaneFn<Args> {
+    type Out;
+    fn apply(self, args: Args, lane: u8) -> Self::Out;
+}
+
+impl<F: Fn(A, u8) -> R, A, R> LaneFn<(A,)> for F {
+    type Out = R;
+    #[inline(always)]
+    fn apply(self, args: (A,), lane: u8) -> R {
+        self(args.0, lane)
+    }
+}
+
+impl<F: Fn(A, B, u8) -> R, A, B, R> LaneFn<(A, B)> for F {
+    type Out = R;
+    #[inline(always)]
+    fn apply(self, args: (A, B), lane: u8) -> R {
+        self(args.0, args.1, lane)
+    }
+}
+
+/// Applies the function of a load or store.
+#[inline(always)]
+pub(super) fn convert<A, R>(f: impl Fn(A) -> R, value: A) -> R {
+    f(value)
+}
+
 /// What an evaluation function returns: a value, or a result.
 pub(super) trait Outcome<T> {
     fn outcome(self) -> Result<T, TrapCode>;
 }
 
-impl<T: SlotValue> Outcome<T> for T {
+impl<T: RegValue> Outcome<T> for T {
     #[inline(always)]
     fn outcome(self) -> Result<T, TrapCode> {
         Ok(self)
     }
 }
 
-impl<T: SlotValue> Outcome<T> for Result<T, TrapCode> {
+impl<T: RegValue> Outcome<T> for Result<T, TrapCode> {
     #[inline(always)]
     fn outcome(self) -> Result<T, TrapCode> {
         self

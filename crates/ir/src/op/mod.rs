@@ -1,14 +1,23 @@
 //! Opcodes: everything derived from the opcode table.
 
 mod eval;
+mod lanes;
 mod table;
+mod vector;
+mod vector_ints;
 
-pub use eval::{MemoryOp, Operands, PureOp, SlotValue};
+pub use eval::{
+    LaneOp, LoadLaneOp, LoadOp, Operands, PureOp, RegValue, SlotValue, Slots, SlotsMut,
+    StoreLaneOp, StoreOp,
+};
+pub use lanes::{V128, shuffle};
+
+use crate::inst::Imm;
 
 use crate::trap::TrapCode;
 use crate::types::Type;
 use bitflags::bitflags;
-use eval::{EvalFn, Outcome};
+use eval::{EvalFn, LaneFn, Outcome, convert};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -79,10 +88,19 @@ impl Effects {
 pub enum Format {
     /// Fixed operand types and one result, no immediate.
     Pure,
+    /// As `Pure`, with the number of a lane as immediate.
+    Lane,
+    /// Two vectors; the numbers of 16 lanes as immediate; one vector.
+    Shuffle,
     /// Address operand; memory and offset as immediates; one result.
     Load,
     /// Address and value operands; memory and offset as immediates.
     Store,
+    /// Address and vector operands; memory, offset and the number of a lane as immediates; one
+    /// vector.
+    LoadLane,
+    /// Address and vector operands; memory, offset and the number of a lane as immediates.
+    StoreLane,
     /// An immediate; one result.
     Const,
     /// One operand and one result of the same type.
@@ -135,11 +153,15 @@ mod rust {
     pub type I64 = i64;
     pub type F32 = f32;
     pub type F64 = f64;
+    pub type V128 = super::V128;
 }
 
 macro_rules! special_format {
     (const) => {
         Format::Const
+    };
+    (shuffle) => {
+        Format::Shuffle
     };
     (copy) => {
         Format::Copy
@@ -257,8 +279,11 @@ macro_rules! is_flag {
 macro_rules! define_ops {
     (
         pure { $($(#[doc = $pdoc:literal])* $P:ident $ptext:literal ($($A:ident),+) -> $R:ident [$($pflag:ident)*] = $eval:expr;)* }
-        load { $($(#[doc = $ldoc:literal])* $L:ident $ltext:literal $RL:ident $rltext:literal $LT:ident $lmem:ident;)* }
-        store { $($(#[doc = $sdoc:literal])* $S:ident $stext:literal $RS:ident $rstext:literal $ST:ident $smem:ident;)* }
+        lane { $($(#[doc = $vdoc:literal])* $V:ident $vtext:literal ($($VA:ident),+) -> $VR:ident [$lanes:literal] = $veval:expr;)* }
+        load { $($(#[doc = $ldoc:literal])* $L:ident $ltext:literal $RL:ident $rltext:literal $LT:ident $lmem:ty = $leval:expr;)* }
+        store { $($(#[doc = $sdoc:literal])* $S:ident $stext:literal $RS:ident $rstext:literal $ST:ident $smem:ty = $seval:expr;)* }
+        load_lane { $($(#[doc = $lldoc:literal])* $LL:ident $lltext:literal $RLL:ident $rlltext:literal $LLT:ident $llmem:ty = $lleval:expr;)* }
+        store_lane { $($(#[doc = $sldoc:literal])* $SL:ident $sltext:literal $RSL:ident $rsltext:literal $SLT:ident $slmem:ty = $sleval:expr;)* }
         special { $($(#[doc = $xdoc:literal])* $X:ident $xtext:literal $xformat:tt [$($xflag:ident)*];)* }
     ) => {
         /// An opcode.
@@ -266,24 +291,34 @@ macro_rules! define_ops {
         #[repr(u16)]
         pub enum Op {
             $($(#[doc = $pdoc])* $P,)*
+            $($(#[doc = $vdoc])* $V,)*
             $($(#[doc = $ldoc])* $L,)*
             $(#[doc = concat!("`", $ltext, "` at a host address.")] $RL,)*
             $($(#[doc = $sdoc])* $S,)*
             $(#[doc = concat!("`", $stext, "` at a host address.")] $RS,)*
+            $($(#[doc = $lldoc])* $LL,)*
+            $(#[doc = concat!("`", $lltext, "` at a host address.")] $RLL,)*
+            $($(#[doc = $sldoc])* $SL,)*
+            $(#[doc = concat!("`", $sltext, "` at a host address.")] $RSL,)*
             $($(#[doc = $xdoc])* $X,)*
         }
 
         impl Op {
             /// All opcodes in the table's order.
-            pub const ALL: &'static [Op] =
-                &[$(Op::$P,)* $(Op::$L,)* $(Op::$RL,)* $(Op::$S,)* $(Op::$RS,)* $(Op::$X,)*];
+            pub const ALL: &'static [Op] = &[
+                $(Op::$P,)* $(Op::$V,)* $(Op::$L,)* $(Op::$RL,)* $(Op::$S,)* $(Op::$RS,)*
+                $(Op::$LL,)* $(Op::$RLL,)* $(Op::$SL,)* $(Op::$RSL,)* $(Op::$X,)*
+            ];
 
             /// The opcode's name in the text format.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Op::$P => $ptext,)*
+                    $(Op::$V => $vtext,)*
                     $(Op::$L => $ltext, Op::$RL => $rltext,)*
                     $(Op::$S => $stext, Op::$RS => $rstext,)*
+                    $(Op::$LL => $lltext, Op::$RLL => $rlltext,)*
+                    $(Op::$SL => $sltext, Op::$RSL => $rsltext,)*
                     $(Op::$X => $xtext,)*
                 }
             }
@@ -292,8 +327,11 @@ macro_rules! define_ops {
             pub const fn doc(self) -> &'static str {
                 match self {
                     $(Op::$P => concat!($($pdoc),*),)*
+                    $(Op::$V => concat!($($vdoc),*),)*
                     $(Op::$L | Op::$RL => concat!($($ldoc),*),)*
                     $(Op::$S | Op::$RS => concat!($($sdoc),*),)*
+                    $(Op::$LL | Op::$RLL => concat!($($lldoc),*),)*
+                    $(Op::$SL | Op::$RSL => concat!($($sldoc),*),)*
                     $(Op::$X => concat!($($xdoc),*),)*
                 }
             }
@@ -302,8 +340,11 @@ macro_rules! define_ops {
             pub const fn format(self) -> Format {
                 match self {
                     $(Op::$P)|* => Format::Pure,
+                    $(Op::$V)|* => Format::Lane,
                     $(Op::$L | Op::$RL)|* => Format::Load,
                     $(Op::$S | Op::$RS)|* => Format::Store,
+                    $(Op::$LL | Op::$RLL)|* => Format::LoadLane,
+                    $(Op::$SL | Op::$RSL)|* => Format::StoreLane,
                     $(Op::$X => special_format!($xformat),)*
                 }
             }
@@ -313,10 +354,15 @@ macro_rules! define_ops {
             pub const fn effects(self) -> Effects {
                 match self {
                     $(Op::$P => Effects::empty()$(.union(effect!($pflag)))*,)*
-                    $(Op::$L)|* => Effects::READS_MEMORY.union(Effects::READS_STATE).union(Effects::TRAPS),
-                    $(Op::$RL)|* => Effects::READS_MEMORY,
-                    $(Op::$S)|* => Effects::WRITES_MEMORY.union(Effects::READS_STATE).union(Effects::TRAPS),
-                    $(Op::$RS)|* => Effects::WRITES_MEMORY,
+                    $(Op::$V)|* => Effects::empty(),
+                    $(Op::$L)|* | $(Op::$LL)|* => {
+                        Effects::READS_MEMORY.union(Effects::READS_STATE).union(Effects::TRAPS)
+                    }
+                    $(Op::$RL)|* | $(Op::$RLL)|* => Effects::READS_MEMORY,
+                    $(Op::$S)|* | $(Op::$SL)|* => {
+                        Effects::WRITES_MEMORY.union(Effects::READS_STATE).union(Effects::TRAPS)
+                    }
+                    $(Op::$RS)|* | $(Op::$RSL)|* => Effects::WRITES_MEMORY,
                     $(Op::$X => Effects::empty()$(.union(effect!($xflag)))*,)*
                 }
             }
@@ -337,26 +383,54 @@ macro_rules! define_ops {
                 }
             }
 
-            /// Operand types and result type of a pure opcode.
+            /// Operand types and result type of an opcode that is pure, with an immediate
+            /// ([`Format::Lane`], [`Format::Shuffle`]) or without.
             pub const fn pure_signature(self) -> Option<(&'static [Type], Type)> {
                 match self {
                     $(Op::$P => Some((&[$(Type::$A),+], Type::$R)),)*
+                    $(Op::$V => Some((&[$(Type::$VA),+], Type::$VR)),)*
+                    Op::I8x16Shuffle => Some((&[Type::V128, Type::V128], Type::V128)),
                     _ => None,
                 }
             }
 
-            /// Computes a pure opcode. `args` are slots, as [`SlotValue`] lays them out, of the
-            /// operand types; so is the result. `None` if the opcode is not pure or the number of
-            /// operands is wrong.
-            pub fn eval(self, args: &[u64]) -> Option<Result<u64, TrapCode>> {
-                fn run<P: PureOp>(args: &[u64]) -> Option<Result<u64, TrapCode>> {
-                    if args.len() != P::Args::COUNT {
-                        return None;
-                    }
-                    Some(P::eval(P::Args::read(|i| args[i])).map(SlotValue::to_slot))
-                }
+            /// How many lanes the immediate of an opcode chooses from.
+            pub const fn lanes(self) -> Option<u8> {
                 match self {
-                    $(Op::$P => run::<pure::$P>(args),)*
+                    $(Op::$V => Some($lanes),)*
+                    $(Op::$LL | Op::$RLL => Some((16 / size_of::<$llmem>()) as u8),)*
+                    $(Op::$SL | Op::$RSL => Some((16 / size_of::<$slmem>()) as u8),)*
+                    Op::I8x16Shuffle => Some(32),
+                    _ => None,
+                }
+            }
+
+            /// Computes a pure opcode. `args` are values of the operand types, as
+            /// [`Imm::constant_bits`] has them; so is the result. `None` if the opcode is not pure
+            /// or the number of operands or the immediate is not right for it.
+            pub fn eval(self, imm: Imm, args: &[u128]) -> Option<Result<u128, TrapCode>> {
+                fn bits(value: impl RegValue) -> u128 {
+                    let mut bits = 0;
+                    value.write(&mut bits);
+                    bits
+                }
+                fn pure<P: PureOp>(args: &[u128]) -> Result<u128, TrapCode> {
+                    P::eval(P::Args::read(args)).map(bits)
+                }
+                fn on_lane<L: LaneOp>(args: &[u128], lane: u8) -> Result<u128, TrapCode> {
+                    Ok(bits(L::eval(L::Args::read(args), lane)))
+                }
+                if self.pure_signature()?.0.len() != args.len() {
+                    return None;
+                }
+                match (self, imm) {
+                    $((Op::$P, Imm::None) => Some(pure::<pure::$P>(args)),)*
+                    $((Op::$V, Imm::Lane(lane)) if lane < $lanes => {
+                        Some(on_lane::<lane::$V>(args, lane))
+                    })*
+                    (Op::I8x16Shuffle, Imm::Shuffle(lanes)) if lanes.iter().all(|&i| i < 32) => {
+                        Some(Ok(bits(shuffle(V128::read(args, 0), V128::read(args, 1), lanes))))
+                    }
                     _ => None,
                 }
             }
@@ -366,6 +440,8 @@ macro_rules! define_ops {
                 match self {
                     $(Op::$L | Op::$RL => Some((Type::$LT, size_of::<$lmem>() as u32)),)*
                     $(Op::$S | Op::$RS => Some((Type::$ST, size_of::<$smem>() as u32)),)*
+                    $(Op::$LL | Op::$RLL => Some((Type::$LLT, size_of::<$llmem>() as u32)),)*
+                    $(Op::$SL | Op::$RSL => Some((Type::$SLT, size_of::<$slmem>() as u32)),)*
                     _ => None,
                 }
             }
@@ -375,13 +451,18 @@ macro_rules! define_ops {
                 match self {
                     $(Op::$L => Some(Op::$RL),)*
                     $(Op::$S => Some(Op::$RS),)*
+                    $(Op::$LL => Some(Op::$RLL),)*
+                    $(Op::$SL => Some(Op::$RSL),)*
                     _ => None,
                 }
             }
 
             /// Whether this is a load or store at a host address.
             pub const fn is_raw(self) -> bool {
-                matches!(self, $(Op::$RL)|* | $(Op::$RS)|*)
+                matches!(
+                    self,
+                    $(Op::$RL)|* | $(Op::$RS)|* | $(Op::$RLL)|* | $(Op::$RSL)|*
+                )
             }
         }
 
@@ -403,42 +484,74 @@ macro_rules! define_ops {
             )*
         }
 
+        /// Each opcode on a lane as a type.
+        pub mod lane {
+            use super::*;
+            $(
+                #[doc = concat!("`", $vtext, "`")]
+                pub enum $V {}
+                impl LaneOp for $V {
+                    const OP: Op = Op::$V;
+                    type Args = ($(rust::$VA,)+);
+                    type Output = rust::$VR;
+                    #[inline(always)]
+                    fn eval(args: Self::Args, lane: u8) -> Self::Output {
+                        LaneFn::apply($veval, args, lane)
+                    }
+                }
+            )*
+        }
+
         /// Each load and store opcode as a type.
         pub mod memory {
             use super::*;
             $(
                 #[doc = concat!("`", $ltext, "`")]
                 pub enum $L {}
-                impl MemoryOp for $L {
+                impl LoadOp for $L {
                     const OP: Op = Op::$L;
-                    const RAW: Op = Op::$RL;
                     type Value = rust::$LT;
                     type Memory = $lmem;
                     #[inline(always)]
-                    fn extend(value: $lmem) -> rust::$LT {
-                        value as rust::$LT
-                    }
-                    #[inline(always)]
-                    fn truncate(value: rust::$LT) -> $lmem {
-                        value as $lmem
+                    fn load(value: $lmem) -> rust::$LT {
+                        convert($leval, value)
                     }
                 }
             )*
             $(
                 #[doc = concat!("`", $stext, "`")]
                 pub enum $S {}
-                impl MemoryOp for $S {
+                impl StoreOp for $S {
                     const OP: Op = Op::$S;
-                    const RAW: Op = Op::$RS;
                     type Value = rust::$ST;
                     type Memory = $smem;
                     #[inline(always)]
-                    fn extend(value: $smem) -> rust::$ST {
-                        value as rust::$ST
+                    fn store(value: rust::$ST) -> $smem {
+                        convert($seval, value)
                     }
+                }
+            )*
+            $(
+                #[doc = concat!("`", $lltext, "`")]
+                pub enum $LL {}
+                impl LoadLaneOp for $LL {
+                    const OP: Op = Op::$LL;
+                    type Memory = $llmem;
                     #[inline(always)]
-                    fn truncate(value: rust::$ST) -> $smem {
-                        value as $smem
+                    fn load(vector: V128, lane: u8, value: $llmem) -> V128 {
+                        $lleval(vector, lane, value)
+                    }
+                }
+            )*
+            $(
+                #[doc = concat!("`", $sltext, "`")]
+                pub enum $SL {}
+                impl StoreLaneOp for $SL {
+                    const OP: Op = Op::$SL;
+                    type Memory = $slmem;
+                    #[inline(always)]
+                    fn store(vector: V128, lane: u8) -> $slmem {
+                        $sleval(vector, lane)
                     }
                 }
             )*
@@ -470,6 +583,7 @@ impl Op {
             Type::I64 => Op::I64Const,
             Type::F32 => Op::F32Const,
             Type::F64 => Op::F64Const,
+            Type::V128 => Op::V128Const,
         }
     }
 
@@ -480,6 +594,7 @@ impl Op {
             Op::I64Const => Some(Type::I64),
             Op::F32Const => Some(Type::F32),
             Op::F64Const => Some(Type::F64),
+            Op::V128Const => Some(Type::V128),
             _ => None,
         }
     }

@@ -7,15 +7,22 @@
 //! - `pure`: name, text, operand types, result type, properties, evaluation function. The function
 //!   is the operation's whole meaning; it returns a value, or `Result<value, TrapCode>` in rows
 //!   marked `traps`. A row marked `compare` gives an i32 truth value and can be fused with a branch.
+//! - `lane`: the same for operations on a lane of a vector, of as many as stand in the brackets. The
+//!   number of the lane is an immediate, and the function's last operand.
 //! - `load` and `store`: one row makes two opcodes, on bounds-checked linear memory and on raw host
-//!   addresses; then the register type and the Rust type in memory (little-endian).
+//!   addresses; then the register type, the Rust type in memory (little-endian), and the function
+//!   from the one to the other.
+//! - `load_lane` and `store_lane`: the same for a lane of a vector; the function takes vector and
+//!   lane, and the value of a load.
 //! - `special`: name, text, the format its operands and immediates follow, effects.
+//!
+//! The rows of vector operations stand in `vector_ints.rs` and `vector.rs`.
 
 /// Calls the macro `$callback` with all rows of the opcode table (and the tokens `$extra` first).
 #[macro_export]
 macro_rules! for_each_op {
-    ($callback:path $(, $($extra:tt)*)?) => { $callback! {
-        $($($extra)*)?
+    ($callback:path $(, $($extra:tt)*)?) => { $crate::with_vector_ints! {
+        $callback; {$($($extra)*)?}
         pure {
             /// Sum, modulo 2^32.
             I32Add "i32.add" (I32, I32) -> I32 [commutative] = |a: i32, b: i32| a.wrapping_add(b);
@@ -292,53 +299,53 @@ macro_rules! for_each_op {
         }
         load {
             /// Loads 32 bits.
-            I32Load "i32.load" RawI32Load "raw.i32.load" I32 i32;
+            I32Load "i32.load" RawI32Load "raw.i32.load" I32 i32 = |v| v;
             /// Loads 64 bits.
-            I64Load "i64.load" RawI64Load "raw.i64.load" I64 i64;
+            I64Load "i64.load" RawI64Load "raw.i64.load" I64 i64 = |v| v;
             /// Loads a binary32 value.
-            F32Load "f32.load" RawF32Load "raw.f32.load" F32 f32;
+            F32Load "f32.load" RawF32Load "raw.f32.load" F32 f32 = |v| v;
             /// Loads a binary64 value.
-            F64Load "f64.load" RawF64Load "raw.f64.load" F64 f64;
+            F64Load "f64.load" RawF64Load "raw.f64.load" F64 f64 = |v| v;
             /// Loads 8 bits and extends the sign.
-            I32Load8S "i32.load8_s" RawI32Load8S "raw.i32.load8_s" I32 i8;
+            I32Load8S "i32.load8_s" RawI32Load8S "raw.i32.load8_s" I32 i8 = |v| v as i32;
             /// Loads 8 bits and extends with zeros.
-            I32Load8U "i32.load8_u" RawI32Load8U "raw.i32.load8_u" I32 u8;
+            I32Load8U "i32.load8_u" RawI32Load8U "raw.i32.load8_u" I32 u8 = |v| v as i32;
             /// Loads 16 bits and extends the sign.
-            I32Load16S "i32.load16_s" RawI32Load16S "raw.i32.load16_s" I32 i16;
+            I32Load16S "i32.load16_s" RawI32Load16S "raw.i32.load16_s" I32 i16 = |v| v as i32;
             /// Loads 16 bits and extends with zeros.
-            I32Load16U "i32.load16_u" RawI32Load16U "raw.i32.load16_u" I32 u16;
+            I32Load16U "i32.load16_u" RawI32Load16U "raw.i32.load16_u" I32 u16 = |v| v as i32;
             /// Loads 8 bits and extends the sign.
-            I64Load8S "i64.load8_s" RawI64Load8S "raw.i64.load8_s" I64 i8;
+            I64Load8S "i64.load8_s" RawI64Load8S "raw.i64.load8_s" I64 i8 = |v| v as i64;
             /// Loads 8 bits and extends with zeros.
-            I64Load8U "i64.load8_u" RawI64Load8U "raw.i64.load8_u" I64 u8;
+            I64Load8U "i64.load8_u" RawI64Load8U "raw.i64.load8_u" I64 u8 = |v| v as i64;
             /// Loads 16 bits and extends the sign.
-            I64Load16S "i64.load16_s" RawI64Load16S "raw.i64.load16_s" I64 i16;
+            I64Load16S "i64.load16_s" RawI64Load16S "raw.i64.load16_s" I64 i16 = |v| v as i64;
             /// Loads 16 bits and extends with zeros.
-            I64Load16U "i64.load16_u" RawI64Load16U "raw.i64.load16_u" I64 u16;
+            I64Load16U "i64.load16_u" RawI64Load16U "raw.i64.load16_u" I64 u16 = |v| v as i64;
             /// Loads 32 bits and extends the sign.
-            I64Load32S "i64.load32_s" RawI64Load32S "raw.i64.load32_s" I64 i32;
+            I64Load32S "i64.load32_s" RawI64Load32S "raw.i64.load32_s" I64 i32 = |v| v as i64;
             /// Loads 32 bits and extends with zeros.
-            I64Load32U "i64.load32_u" RawI64Load32U "raw.i64.load32_u" I64 u32;
+            I64Load32U "i64.load32_u" RawI64Load32U "raw.i64.load32_u" I64 u32 = |v| v as i64;
         }
         store {
             /// Stores 32 bits.
-            I32Store "i32.store" RawI32Store "raw.i32.store" I32 i32;
+            I32Store "i32.store" RawI32Store "raw.i32.store" I32 i32 = |v| v;
             /// Stores 64 bits.
-            I64Store "i64.store" RawI64Store "raw.i64.store" I64 i64;
+            I64Store "i64.store" RawI64Store "raw.i64.store" I64 i64 = |v| v;
             /// Stores a binary32 value.
-            F32Store "f32.store" RawF32Store "raw.f32.store" F32 f32;
+            F32Store "f32.store" RawF32Store "raw.f32.store" F32 f32 = |v| v;
             /// Stores a binary64 value.
-            F64Store "f64.store" RawF64Store "raw.f64.store" F64 f64;
+            F64Store "f64.store" RawF64Store "raw.f64.store" F64 f64 = |v| v;
             /// Stores the low 8 bits.
-            I32Store8 "i32.store8" RawI32Store8 "raw.i32.store8" I32 i8;
+            I32Store8 "i32.store8" RawI32Store8 "raw.i32.store8" I32 i8 = |v| v as i8;
             /// Stores the low 16 bits.
-            I32Store16 "i32.store16" RawI32Store16 "raw.i32.store16" I32 i16;
+            I32Store16 "i32.store16" RawI32Store16 "raw.i32.store16" I32 i16 = |v| v as i16;
             /// Stores the low 8 bits.
-            I64Store8 "i64.store8" RawI64Store8 "raw.i64.store8" I64 i8;
+            I64Store8 "i64.store8" RawI64Store8 "raw.i64.store8" I64 i8 = |v| v as i8;
             /// Stores the low 16 bits.
-            I64Store16 "i64.store16" RawI64Store16 "raw.i64.store16" I64 i16;
+            I64Store16 "i64.store16" RawI64Store16 "raw.i64.store16" I64 i16 = |v| v as i16;
             /// Stores the low 32 bits.
-            I64Store32 "i64.store32" RawI64Store32 "raw.i64.store32" I64 i32;
+            I64Store32 "i64.store32" RawI64Store32 "raw.i64.store32" I64 i32 = |v| v as i32;
         }
         special {
             /// The 32-bit integer given as immediate.
@@ -385,6 +392,11 @@ macro_rules! for_each_op {
             /// Goes on in the interpreter, in the state described, if the operand (i32) is zero
             /// (SSA form only).
             DeoptUnless "deopt_unless" deopt_unless [deopts];
+            /// At a loop header: traps if an interruption is asked for, and where the engine asks for
+            /// it (`VmLimits::sample`) looks for better code to go on in, leaving for the
+            /// interpreter in the state described if there is some. The optimizer puts it where
+            /// the register form has a loop header, if a tier above may take over (SSA form only).
+            OsrPoll "osr.poll" deopt [polls];
             /// Goes on in a block.
             Br "br" br [terminator];
             /// Goes on in the first block if the operand (i32) is not zero, else in the second.
@@ -392,11 +404,6 @@ macro_rules! for_each_op {
             /// Like `br_if`, where the second block is the one that is not expected: an optimizing
             /// tier may leave for the interpreter there.
             Guard "guard" br_if [terminator];
-            /// At a loop header: traps if an interruption is asked for, and where the engine asks for
-            /// it (`VmLimits::sample`) looks for better code to go on in, leaving for the
-            /// interpreter in the state described if there is some. The optimizer puts it where
-            /// the register form has a loop header, if a tier above may take over (SSA form only).
-            OsrPoll "osr.poll" deopt [polls];
             /// Goes on in the block that the operand (i32, unsigned) selects, or in the last one.
             BrTable "br_table" br_table [terminator];
             /// Returns from the function.

@@ -3,17 +3,25 @@
 use crate::types::Type;
 use std::fmt::Write;
 
-/// The slot of the literal `text` of type `ty`.
+/// The bits of the literal `text` of type `ty`: those of its slot, or of both slots of a vector.
 ///
 /// # Errors
 /// A message for people.
-pub fn parse_literal(text: &str, ty: Type) -> Result<u64, String> {
+pub fn parse_literal(text: &str, ty: Type) -> Result<u128, String> {
     match ty {
-        Type::I32 => parse_int(text, 32),
-        Type::I64 => parse_int(text, 64),
-        Type::F32 => parse_float(text, &F32),
-        Type::F64 => parse_float(text, &F64),
+        Type::I32 => parse_int(text, 32).map(u128::from),
+        Type::I64 => parse_int(text, 64).map(u128::from),
+        Type::F32 => parse_float(text, &F32).map(u128::from),
+        Type::F64 => parse_float(text, &F64).map(u128::from),
+        Type::V128 => parse_vector(text),
     }
+}
+
+/// A vector as one hexadecimal number, lane 0 lowest.
+fn parse_vector(text: &str) -> Result<u128, String> {
+    let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'));
+    let parsed = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok());
+    parsed.ok_or_else(|| format!("`{}` is not a hexadecimal number of 128 bits", shorten(text)))
 }
 
 /// Sign and digits of a number.
@@ -179,9 +187,12 @@ fn parse_hex_float(digits: &str, format: &FloatFormat) -> Option<u64> {
     Some(base + kept)
 }
 
-/// Writes the literal of type `ty` whose slot is `bits`, so that reading gives the same bits.
-pub(super) fn write_literal(out: &mut String, ty: Type, bits: u64) {
+/// Writes the literal of type `ty` with these bits, so that reading gives the same.
+pub(super) fn write_literal(out: &mut String, ty: Type, bits: u128) {
+    let vector = bits;
+    let bits = bits as u64;
     match ty {
+        Type::V128 => write_to(out, format_args!("{vector:#034x}")),
         Type::I32 => write_to(out, format_args!("{}", bits as i32)),
         Type::I64 => write_to(out, format_args!("{}", bits as i64)),
         Type::F32 => {
@@ -271,7 +282,7 @@ mod tests {
     use super::*;
 
     fn f64_of(text: &str) -> f64 {
-        f64::from_bits(parse_literal(text, Type::F64).unwrap())
+        f64::from_bits(parse_literal(text, Type::F64).unwrap() as u64)
     }
 
     fn f32_of(text: &str) -> f32 {
@@ -292,8 +303,22 @@ mod tests {
             assert!(parse_literal(text, Type::I32).is_err(), "{text}");
         }
         assert_eq!(parse_literal("-9223372036854775808", Type::I64), Ok(1 << 63));
-        assert_eq!(parse_literal("0xffffffffffffffff", Type::I64), Ok(u64::MAX));
+        assert_eq!(parse_literal("0xffffffffffffffff", Type::I64), Ok(u64::MAX.into()));
         assert!(parse_literal("18446744073709551616", Type::I64).is_err());
+    }
+
+    #[test]
+    fn vectors() {
+        let bits = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+        let text = "0x0123456789abcdef0011223344556677";
+        assert_eq!(parse_literal(text, Type::V128), Ok(bits));
+        assert_eq!(parse_literal("0x1", Type::V128), Ok(1));
+        let mut written = String::new();
+        write_literal(&mut written, Type::V128, bits);
+        assert_eq!(written, text);
+        for text in ["1", "0x", "0x+1", "-0x1", "0x00123456789abcdef00112233445566771", "0xg"] {
+            assert!(parse_literal(text, Type::V128).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -335,7 +360,7 @@ mod tests {
         let more = [0x7ff0_0000_0000_0001, 0x3ff0_0000_0000_0001, u64::MAX, 0x7fef_ffff_ffff_ffff];
         for bits in patterns.into_iter().chain(more) {
             for ty in Type::ALL {
-                let bits = if ty.bytes() == 4 { bits >> 32 } else { bits };
+                let bits = u128::from(if ty.bytes() == 4 { bits >> 32 } else { bits });
                 let mut text = String::new();
                 write_literal(&mut text, ty, bits);
                 assert_eq!(parse_literal(&text, ty), Ok(bits), "{ty} {text}");

@@ -291,13 +291,15 @@ impl Printer<'_> {
         self.out.push_str(inst.op.name());
         let args = self.regs.list(&inst.args);
         match (inst.op.format(), inst.imm) {
-            (Format::Const, Imm::Bits(bits)) => {
+            (Format::Const, imm) => {
                 self.out.push(' ');
-                if let Some(ty) = inst.op.const_type() {
+                if let (Some(ty), Some(bits)) = (inst.op.const_type(), imm.constant_bits()) {
                     write_literal(self.out, ty, bits);
                 }
             }
-            (Format::Load | Format::Store, Imm::Mem(mem)) => {
+            (_, Imm::Lane(lane)) => put(self.out, format_args!(" {args}, lane={lane}")),
+            (_, Imm::Shuffle(lanes)) => put(self.out, format_args!(" {args}, {lanes:?}")),
+            (_, Imm::Mem(mem) | Imm::MemLane(mem, _)) => {
                 self.out.push(' ');
                 if !inst.op.is_raw() && self.module.memories.len() != 1 {
                     put(self.out, format_args!("{}, ", self.names.memory(mem.memory)));
@@ -305,6 +307,9 @@ impl Printer<'_> {
                 self.out.push_str(&args);
                 if mem.offset != 0 {
                     put(self.out, format_args!(", offset={}", mem.offset));
+                }
+                if let Imm::MemLane(_, lane) = inst.imm {
+                    put(self.out, format_args!(", lane={lane}"));
                 }
             }
             (_, Imm::Memory(memory)) => {

@@ -146,8 +146,14 @@ impl Checker<'_> {
         }
         let module = self.module;
         let exists = match (data.op.format(), data.imm) {
-            (Format::Load | Format::Store, Imm::Mem(_)) if data.op.is_raw() => Ok(()),
-            (Format::Load | Format::Store, Imm::Mem(mem)) => {
+            (Format::Load | Format::Store, Imm::Mem(_))
+            | (Format::LoadLane | Format::StoreLane, Imm::MemLane(..))
+                if data.op.is_raw() =>
+            {
+                Ok(())
+            }
+            (Format::Load | Format::Store, Imm::Mem(mem))
+            | (Format::LoadLane | Format::StoreLane, Imm::MemLane(mem, _)) => {
                 module.memories.is_valid(mem.memory).then_some(()).ok_or(mem.memory.to_string())
             }
             (
@@ -172,7 +178,11 @@ impl Checker<'_> {
             (Format::DeoptUnless | Format::Deopt, Imm::FrameState(state)) => {
                 func.frame_states.is_valid(state).then_some(()).ok_or(state.to_string())
             }
-            (Format::Const, Imm::Bits(_)) | (Format::Trap | Format::TrapIf, Imm::Trap(_)) => Ok(()),
+            (Format::Const, Imm::Bits(_)) if data.op != Op::V128Const => Ok(()),
+            (Format::Const, Imm::V128(_)) if data.op == Op::V128Const => Ok(()),
+            (Format::Lane, Imm::Lane(_))
+            | (Format::Shuffle, Imm::Shuffle(_))
+            | (Format::Trap | Format::TrapIf, Imm::Trap(_)) => Ok(()),
             (
                 Format::Pure
                 | Format::Copy

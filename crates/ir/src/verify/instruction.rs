@@ -1,7 +1,7 @@
 //! Rules of single instructions: operands, results, immediates. What they refer to exists.
 
 use super::Checker;
-use super::module::is_slot_of;
+use super::module::is_value_of;
 use super::typing::{ResultTypes, address_type, result_types};
 use crate::entities::{Block, Inst, Reg};
 use crate::function::Form;
@@ -53,12 +53,12 @@ impl Checker<'_> {
     fn operand_types(&self, inst: &InstData) -> Types {
         let (module, func) = (self.module, self.func);
         match (inst.op.format(), inst.imm) {
-            (Format::Pure, _) => match inst.op.pure_signature() {
+            (Format::Pure | Format::Lane | Format::Shuffle, _) => match inst.op.pure_signature() {
                 Some((params, _)) => params.into(),
                 None => SmallVec::new(),
             },
             (Format::Load, _) => smallvec![address_type(module, inst)],
-            (Format::Store, _) => {
+            (Format::Store | Format::LoadLane | Format::StoreLane, _) => {
                 let value = inst.op.access().map(|(ty, _)| ty);
                 [address_type(module, inst)].into_iter().chain(value).collect()
             }
@@ -118,12 +118,20 @@ impl Checker<'_> {
         }
         match (op.format(), inst.imm) {
             (Format::Const, Imm::Bits(bits)) => match op.const_type() {
-                Some(ty) if !is_slot_of(bits, ty) => {
+                Some(ty) if !is_value_of(bits.into(), ty) => {
                     Err(format!("{bits:#x} is not a slot of type {ty}"))
                 }
                 _ => Ok(()),
             },
-            (_, Imm::Mem(mem)) if op.is_raw() && mem.offset > i32::MAX as u64 => {
+            (_, Imm::Lane(lane) | Imm::MemLane(_, lane)) if op.lanes() <= Some(lane) => {
+                Err(format!("`{op}` has no lane {lane}"))
+            }
+            (_, Imm::Shuffle(lanes)) if lanes.iter().any(|&lane| op.lanes() <= Some(lane)) => {
+                Err(format!("`{op}` has lanes 0 to 31"))
+            }
+            (_, Imm::Mem(mem) | Imm::MemLane(mem, _))
+                if op.is_raw() && mem.offset > i32::MAX as u64 =>
+            {
                 Err(format!("the offset of a raw access is at most {}", i32::MAX))
             }
             (Format::GlobalSet, Imm::Global(global)) if !self.module.globals[global].mutable => {

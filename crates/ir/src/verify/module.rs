@@ -6,9 +6,9 @@ use crate::op::Effects;
 use crate::types::Type;
 use rustc_hash::FxHashSet;
 
-/// Whether `bits` is a slot of type `ty`.
-pub(super) fn is_slot_of(bits: u64, ty: Type) -> bool {
-    ty.bytes() == 8 || bits >> 32 == 0
+/// Whether `bits` are those of a value of type `ty`: zero above it.
+pub(super) fn is_value_of(bits: u128, ty: Type) -> bool {
+    ty.bytes() == 16 || bits >> (8 * ty.bytes()) == 0
 }
 
 /// Adds the rules that the module breaks.
@@ -41,7 +41,7 @@ pub(super) fn check(module: &Module, errors: &mut Vec<VerifyError>) {
         }
     }
     for (id, global) in module.globals.iter() {
-        if !is_slot_of(global.init, global.ty) {
+        if !is_value_of(global.init, global.ty) {
             let context = format!("${}", global.name.clone().unwrap_or(id.to_string()));
             let message = format!("{:#x} is not a slot of type {}", global.init, global.ty);
             error(Place::Global(id), &context, message);

@@ -19,10 +19,12 @@ pub(crate) enum ResultTypes {
 pub(crate) fn result_types(module: &Module, inst: &InstData) -> ResultTypes {
     let known = ResultTypes::Known;
     match (inst.op.format(), inst.imm) {
-        (Format::Pure, _) => {
+        (Format::Pure | Format::Lane | Format::Shuffle, _) => {
             known(inst.op.pure_signature().into_iter().map(|(_, result)| result).collect())
         }
-        (Format::Load, _) => known(inst.op.access().into_iter().map(|(ty, _)| ty).collect()),
+        (Format::Load | Format::LoadLane, _) => {
+            known(inst.op.access().into_iter().map(|(ty, _)| ty).collect())
+        }
         (Format::Const, _) => known(inst.op.const_type().into_iter().collect()),
         (Format::Copy, _) => ResultTypes::SameAs(inst.args.first().copied()),
         (Format::Select, _) => ResultTypes::SameAs(inst.args.get(1).copied()),
@@ -41,8 +43,8 @@ pub(crate) fn result_types(module: &Module, inst: &InstData) -> ResultTypes {
 
 /// The type of the address operand of a load or store.
 pub(crate) fn address_type(module: &Module, inst: &InstData) -> Type {
-    match inst.imm {
-        Imm::Mem(arg) if !inst.op.is_raw() => module.memories[arg.memory].address_type(),
+    match inst.imm.mem() {
+        Some(arg) if !inst.op.is_raw() => module.memories[arg.memory].address_type(),
         _ => Type::I64,
     }
 }

@@ -82,7 +82,7 @@ impl Template {
 /// is woven in is left out, so that a program is inlined alike with and without it.
 fn becomes_code(func: &Function, data: &InstData) -> bool {
     match data.imm {
-        Imm::Bits(_) => false,
+        Imm::Bits(_) | Imm::V128(_) => false,
         Imm::FrameState(state) => !matches!(
             func.frame_states[state].reason,
             DeoptReason::Forced | DeoptReason::BetterCode

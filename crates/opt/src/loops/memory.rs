@@ -4,7 +4,8 @@
 //! `trap_if` and a raw load, so that the reads of the memory's base and length, and checks of
 //! equal addresses, can be merged and moved out of loops. A memory never shrinks; where the
 //! declared minimum size covers `k` plus the access, the check is `a > len - (k + size)`, whose
-//! right side is the same all through a loop, else `a + (k + size) > len`.
+//! right side is the same all through a loop, else `a + (k + size) > len`; with 64-bit addresses,
+//! where that sum could wrap around, `k + size > len || a > len - (k + size)`.
 //!
 //! Accesses whose offset does not fit the raw form's immediate stay as they are. Checks are not
 //! removed here; the merging of equal ones is left to value numbering.
@@ -37,7 +38,7 @@
 //! ```
 
 use cupola_ir::{
-    Function, Imm, Inst, InstData, MemArg, Module, Op, PAGE_SIZE, Reg, TrapCode, Type,
+    Function, Imm, Inst, InstData, MemArg, MemoryDecl, Module, Op, PAGE_SIZE, Reg, TrapCode, Type,
 };
 
 /// Greatest offset that a raw access takes.
@@ -45,6 +46,19 @@ const MAX_RAW_OFFSET: u64 = i32::MAX as u64;
 
 /// Lowers every access to linear memory in `func`, which is in SSA form.
 pub fn run(func: &mut Function, module: &Module) {
+    lower(func, module, |_, _| true);
+}
+
+/// Lowers the accesses to linear memory that `wanted` says: it gets the memory's declaration, and
+/// how far behind the address operand the access ends.
+pub(super) fn lower(
+    func: &mut Function,
+    module: &Module,
+    wanted: impl Fn(&MemoryDecl, u64) -> bool,
+) {
+    let lowered = |func: &Function, inst: Inst| {
+        lowered(func, inst).filter(|&(_, arg, reach)| wanted(&module.memories[arg.memory], reach))
+    };
     for block in func.block_order() {
         if !func.blocks[block].insts.iter().any(|&inst| lowered(func, inst).is_some()) {
             continue;
@@ -67,7 +81,7 @@ pub fn run(func: &mut Function, module: &Module) {
 fn lowered(func: &Function, inst: Inst) -> Option<(Op, MemArg, u64)> {
     let data = &func.insts[inst];
     let (raw, (_, size)) = (data.op.to_raw()?, data.op.access()?);
-    let Imm::Mem(arg) = data.imm else { return None };
+    let arg = data.imm.mem()?;
     let reach = arg.offset.checked_add(u64::from(size))?;
     (reach <= MAX_RAW_OFFSET).then_some((raw, arg, reach))
 }
@@ -98,13 +112,23 @@ impl Lowering<'_> {
         self.like = inst;
         let memory = Imm::Memory(arg.memory);
         let address = self.func.insts[inst].args[0];
-        let ea = self.value(Type::I64, Op::I64ExtendI32U, &[address], Imm::None);
+        let decl = &self.module.memories[arg.memory];
+        let (memory64, min) = (decl.memory64, decl.min_pages.saturating_mul(PAGE_SIZE));
+        let ea = match memory64 {
+            true => address,
+            false => self.value(Type::I64, Op::I64ExtendI32U, &[address], Imm::None),
+        };
         let len = self.value(Type::I64, Op::MemoryLen, &[], memory);
         let reach_value = self.value(Type::I64, Op::I64Const, &[], Imm::Bits(reach));
-        let min = self.module.memories[arg.memory].min_pages.saturating_mul(PAGE_SIZE);
-        let out_of_bounds = if reach <= min {
+        let out_of_bounds = if reach <= min || memory64 {
             let limit = self.value(Type::I64, Op::I64Sub, &[len, reach_value], Imm::None);
-            self.value(Type::I32, Op::I64GtU, &[ea, limit], Imm::None)
+            let above = self.value(Type::I32, Op::I64GtU, &[ea, limit], Imm::None);
+            if reach <= min {
+                above
+            } else {
+                let none = self.value(Type::I32, Op::I64GtU, &[reach_value, len], Imm::None);
+                self.value(Type::I32, Op::I32Or, &[none, above], Imm::None)
+            }
         } else {
             let end = self.value(Type::I64, Op::I64Add, &[ea, reach_value], Imm::None);
             self.value(Type::I32, Op::I64GtU, &[end, len], Imm::None)

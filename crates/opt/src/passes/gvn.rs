@@ -247,7 +247,7 @@ impl Gvn<'_> {
         let reads_state = effects.contains(Effects::READS_STATE);
         match data.op.format() {
             // Bounds only ever grow, so that an access that was in bounds stays so.
-            Format::Load => {}
+            Format::Load | Format::LoadLane => {}
             Format::GlobalGet | Format::Dialect if reads_state => {
                 epoch = epoch.max(self.now.state).max(self.now.globals);
             }

@@ -60,7 +60,7 @@ enum Lattice {
     /// Nothing yet: no code that computes it has been reached.
     Unknown,
     /// Always this.
-    Constant(u64),
+    Constant(u128),
     /// Not always the same.
     Varying,
 }
@@ -171,10 +171,12 @@ impl Propagation<'_> {
     }
 
     fn evaluate(&self, data: &InstData) -> Lattice {
-        match (data.op, data.imm) {
-            (_, Imm::Bits(bits)) => Lattice::Constant(bits),
-            (Op::Copy, _) => self.value(data.args[0]),
-            (Op::Select, _) => {
+        if let Some(bits) = data.imm.constant_bits() {
+            return Lattice::Constant(bits);
+        }
+        match data.op {
+            Op::Copy => self.value(data.args[0]),
+            Op::Select => {
                 let (then, otherwise) = (self.value(data.args[1]), self.value(data.args[2]));
                 match self.value(data.args[0]) {
                     Lattice::Unknown => Lattice::Unknown,
@@ -183,8 +185,8 @@ impl Propagation<'_> {
                     Lattice::Varying => then.meet(otherwise),
                 }
             }
-            (op, _) if op.pure_signature().is_some() => {
-                let mut slots: SmallVec<[u64; 4]> = SmallVec::new();
+            op if op.pure_signature().is_some() => {
+                let mut slots: SmallVec<[u128; 4]> = SmallVec::new();
                 let mut worst = Lattice::Constant(0);
                 for &arg in &data.args {
                     match self.value(arg) {
@@ -193,7 +195,7 @@ impl Propagation<'_> {
                         Lattice::Varying => worst = Lattice::Varying,
                     }
                 }
-                match op.eval(&slots) {
+                match op.eval(data.imm, &slots) {
                     Some(Ok(bits)) if worst != Lattice::Varying => Lattice::Constant(bits),
                     _ => Lattice::Varying,
                 }
@@ -204,7 +206,7 @@ impl Propagation<'_> {
 }
 
 /// The target that a branch goes to if its operand is this constant.
-fn taken_target(data: &InstData, bits: u64) -> usize {
+fn taken_target(data: &InstData, bits: u128) -> usize {
     match data.op {
         Op::BrTable => (bits as u32 as usize).min(data.targets.len() - 1),
         _ => usize::from(bits as u32 == 0),
@@ -237,12 +239,12 @@ fn rewrite(func: &mut Function, values: &[Lattice]) {
                 }
             } else if let &[result] = data.results.as_slice()
                 && let Some(bits) = constant(result)
-                && !matches!(data.imm, Imm::Bits(_))
+                && data.imm.constant_bits().is_none()
             {
                 // Only pure instructions are ever found constant, and those that might trap did not.
                 debug_assert!((data.op.effects() - Effects::TRAPS).is_empty());
                 data.op = Op::const_of(func.regs[result]);
-                data.imm = Imm::Bits(bits);
+                data.imm = Imm::constant(func.regs[result], bits);
                 data.args.clear();
             }
         }
@@ -254,7 +256,7 @@ fn rewrite(func: &mut Function, values: &[Lattice]) {
 }
 
 /// Makes constant instructions of constant block parameters.
-fn constant_params(func: &mut Function, constant: impl Fn(Reg) -> Option<u64>) {
+fn constant_params(func: &mut Function, constant: impl Fn(Reg) -> Option<u128>) {
     let is_constant = |&reg: &Reg| constant(reg).is_some();
     if !func.layout.iter().any(|&block| func.blocks[block].params.iter().any(is_constant)) {
         return;
@@ -262,15 +264,16 @@ fn constant_params(func: &mut Function, constant: impl Fn(Reg) -> Option<u64>) {
     let incoming = Incoming::compute(func);
     for i in 1..func.layout.len() {
         let block = func.layout[i];
-        let params: SmallVec<[(Reg, u64); 4]> =
+        let params: SmallVec<[(Reg, u128); 4]> =
             func.blocks[block].params.iter().filter_map(|&p| Some((p, constant(p)?))).collect();
         if params.is_empty() {
             continue;
         }
         remove_params(func, &incoming, block, |param| constant(param).is_some());
         let insts = params.into_iter().map(|(param, bits)| {
-            let op = Op::const_of(func.regs[param]);
-            func.insts.push(InstData::new(op, &[], &[param]).with_imm(Imm::Bits(bits)))
+            let ty = func.regs[param];
+            let constant = InstData::new(Op::const_of(ty), &[], &[param]);
+            func.insts.push(constant.with_imm(Imm::constant(ty, bits)))
         });
         let insts: SmallVec<[Inst; 4]> = insts.collect();
         func.blocks[block].insts.splice(0..0, insts);

@@ -128,7 +128,8 @@ impl SpecializeCx<'_> {
     pub fn constant(&mut self, ty: Type, bits: u64) -> Reg {
         let result = self.func.regs.push(ty);
         self.constants[result] = Some(bits);
-        self.push(InstData::new(Op::const_of(ty), &[], &[result]).with_imm(Imm::Bits(bits)));
+        let imm = Imm::constant(ty, bits.into());
+        self.push(InstData::new(Op::const_of(ty), &[], &[result]).with_imm(imm));
         result
     }
 

@@ -189,10 +189,7 @@ fn value(word: &str, ty: Type) -> Result<Value, String> {
     let parsed = cupola::ir::parse("value", &text);
     let bits = parsed.ok().and_then(|parsed| {
         let func = parsed.module.find_func("f")?;
-        match parsed.bodies.get(func)?.insts.values().next()?.imm {
-            Imm::Bits(bits) => Some(bits),
-            _ => None,
-        }
+        parsed.bodies.get(func)?.insts.values().next()?.imm.constant_bits()
     });
-    bits.map(|bits| Value::from_slot(ty, bits)).ok_or_else(|| format!("`{word}` is no {ty}"))
+    bits.map(|bits| Value::from_bits(ty, bits)).ok_or_else(|| format!("`{word}` is no {ty}"))
 }

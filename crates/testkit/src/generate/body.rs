@@ -70,7 +70,7 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
         for ty in Type::ALL {
             for _ in 0..1 + self.choices.below(most) {
                 let bits = constant(self.choices, ty);
-                let variable = self.b.constant(ty, bits);
+                let variable = self.b.bits(ty, bits);
                 self.variables.push(variable);
             }
         }
@@ -198,6 +198,10 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
                     let value = self.canonical(reg);
                     self.b.ins(Op::I64ReinterpretF64, &[value])
                 }
+                Type::V128 => {
+                    let halves = [0, 1].map(|i| self.b.lane(Op::I64x2ExtractLane, &[reg], i));
+                    self.b.ins(Op::I64Xor, &halves)
+                }
             };
             let odd = self.b.i64(0x9e37_79b9);
             let product = self.b.ins(Op::I64Mul, &[sum, odd]);
@@ -237,7 +241,7 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
             self.readable.iter().copied().filter(|&reg| self.b.type_of(reg) == ty).collect();
         if of_type.is_empty() || self.choices.chance(20) {
             let bits = constant(self.choices, ty);
-            return self.b.constant(ty, bits);
+            return self.b.bits(ty, bits);
         }
         self.choices.pick(&of_type)
     }
@@ -266,12 +270,12 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
             1..4 => self.load(),
             4..7 => self.store(),
             7 => {
-                let global = GlobalId::from_u32(1 + self.choices.below(4) as u32);
+                let global = GlobalId::from_u32(1 + self.choices.below(Type::ALL.len()) as u32);
                 let value = self.b.global_get(global);
                 self.keep(value);
             }
             8 => {
-                let global = GlobalId::from_u32(1 + self.choices.below(4) as u32);
+                let global = GlobalId::from_u32(1 + self.choices.below(Type::ALL.len()) as u32);
                 let value = self.operand(self.module.globals[global].ty);
                 self.b.global_set(global, value);
             }
@@ -319,7 +323,7 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
 
     fn pure(&mut self) {
         let ops: Vec<Op> =
-            Op::ALL.iter().copied().filter(|op| op.pure_signature().is_some()).collect();
+            Op::ALL.iter().copied().filter(|op| op.format() == Format::Pure && !has_vectors(*op)).collect();
         let op = self.choices.pick(&ops);
         // Operations that trap are rarer than the table makes them.
         if op.effects().contains(Effects::TRAPS) && self.choices.chance(70) {
@@ -400,5 +404,14 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
 }
 
 fn accesses(format: Format) -> Vec<Op> {
-    Op::ALL.iter().copied().filter(|op| op.format() == format && !op.is_raw()).collect()
+    let wanted = |op: &Op| op.format() == format && !op.is_raw() && !has_vectors(*op);
+    Op::ALL.iter().copied().filter(wanted).collect()
+}
+
+fn has_vectors(op: Op) -> bool {
+    let access = op.access().is_some_and(|(ty, _)| ty == Type::V128);
+    access
+        || op.pure_signature().is_some_and(|(params, result)| {
+            params.iter().chain([&result]).any(|&ty| ty == Type::V128)
+        })
 }

@@ -166,7 +166,19 @@ fn run_function(module: &Module) -> cupola::ir::Function {
 }
 
 /// A constant, often one at a boundary.
-pub(crate) fn constant(choices: &mut Choices<'_>, ty: Type) -> u64 {
+pub(crate) fn constant(choices: &mut Choices<'_>, ty: Type) -> u128 {
+    if ty == Type::V128 {
+        let lane = choices.pick(&[Type::I32, Type::I64, Type::F32, Type::F64]);
+        let [a, b] = [(); 2].map(|()| slot(choices, lane));
+        return match lane.bytes() {
+            4 => u128::from(a | b << 32) * (1 | 1 << 64),
+            _ => u128::from(a) | u128::from(b) << 64,
+        };
+    }
+    slot(choices, ty).into()
+}
+
+fn slot(choices: &mut Choices<'_>, ty: Type) -> u64 {
     let small = choices.pick(&[0u64, 1, 2, 3, 4, 7, 8, 16, 31, 32, 63, 64, 1000]);
     match ty {
         Type::I32 => match choices.below(4) {
@@ -200,7 +212,7 @@ pub(crate) fn constant(choices: &mut Choices<'_>, ty: Type) -> u64 {
             ]);
             u64::from(if choices.chance(60) { odd } else { small as f32 }.to_bits())
         }
-        Type::F64 => {
+        Type::F64 | Type::V128 => {
             let odd = choices.pick(&[
                 0.0f64,
                 -0.0,

@@ -118,7 +118,7 @@ impl Shrink<'_> {
             {
                 let mut constant = body.clone();
                 let op = Op::const_of(body.regs[result]);
-                constant.insts[inst] = InstData::new(op, &[], &[result]).with_imm(Imm::Bits(1));
+                constant.insts[inst] = InstData::new(op, &[], &[result]).with_imm(Imm::constant(body.regs[result], 1));
                 self.attempt(func, constant);
             }
         }
@@ -132,7 +132,7 @@ fn push_return(func: &mut Function, index: usize) {
     let mut insts = Vec::new();
     for ty in results {
         let reg = func.regs.push(ty);
-        let constant = InstData::new(Op::const_of(ty), &[], &[reg]).with_imm(Imm::Bits(0));
+        let constant = InstData::new(Op::const_of(ty), &[], &[reg]).with_imm(Imm::constant(ty, 0));
         insts.push(func.insts.push(constant));
         values.push(reg);
     }

@@ -6,7 +6,7 @@ use super::{Kind, Parse, Parser, Token};
 use crate::entities::{FrameStateId, Inst, MemId, Reg, SiteId};
 use crate::function::{DeoptReason, FrameDescr, FrameState};
 use crate::inst::{Imm, InstData, MemArg, Target};
-use crate::op::{Format, Op};
+use crate::op::{Format, Op, V128};
 use crate::text::literal::shorten;
 use crate::trap::TrapCode;
 use crate::types::Signature;
@@ -65,10 +65,30 @@ impl<'s> Parser<'s> {
     fn operands(&mut self, body: &mut Body<'s>, inst: &mut InstData) -> Parse<()> {
         match inst.op.format() {
             Format::Pure | Format::Copy | Format::Select => self.regs(body, inst),
-            Format::Load | Format::Store => self.access(body, inst),
+            Format::Lane => {
+                inst.args.push(self.reg(body)?);
+                self.expect(Kind::Comma)?;
+                if !self.is_attribute("lane") {
+                    inst.args.push(self.reg(body)?);
+                    self.expect(Kind::Comma)?;
+                }
+                inst.imm = Imm::Lane(self.lane()?);
+                Ok(())
+            }
+            Format::Shuffle => self.shuffle(body, inst),
+            Format::Load | Format::Store => {
+                let mem = self.access(body, inst)?;
+                inst.imm = Imm::Mem(mem);
+                Ok(())
+            }
+            Format::LoadLane | Format::StoreLane => {
+                let mem = self.access(body, inst)?;
+                inst.imm = Imm::MemLane(mem, self.lane()?);
+                Ok(())
+            }
             Format::Const => {
                 if let Some(ty) = inst.op.const_type() {
-                    inst.imm = Imm::Bits(self.literal(ty)?);
+                    inst.imm = Imm::constant(ty, self.literal(ty)?);
                 }
                 Ok(())
             }
@@ -188,16 +208,27 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// `$m, address, offset=16`
-    fn access(&mut self, body: &mut Body<'s>, inst: &mut InstData) -> Parse<()> {
+    /// Whether `name=` comes next.
+    fn is_attribute(&self, name: &str) -> bool {
+        self.is_word(name) && self.second().kind == Kind::Equals
+    }
+
+    /// `$m, address, offset=16`, and a comma if the number of a lane has to follow.
+    fn access(&mut self, body: &mut Body<'s>, inst: &mut InstData) -> Parse<MemArg> {
         // A raw access has no memory; the number is not looked at.
         let memory = if inst.op.is_raw() { MemId::from_u32(0) } else { self.memory_operand(true)? };
         let mut offset = 0;
         loop {
-            if self.is_word("offset") && self.second().kind == Kind::Equals {
+            if self.is_attribute("offset") {
                 self.bump();
                 self.bump();
                 offset = self.unsigned()?;
+                if inst.op.lanes().is_some() {
+                    self.expect(Kind::Comma)?;
+                }
+                break;
+            }
+            if inst.op.lanes().is_some() && self.is_attribute("lane") {
                 break;
             }
             inst.args.push(self.reg(body)?);
@@ -205,7 +236,36 @@ impl<'s> Parser<'s> {
                 break;
             }
         }
-        inst.imm = Imm::Mem(MemArg { memory, offset });
+        Ok(MemArg { memory, offset })
+    }
+
+    /// `lane=3`
+    fn lane(&mut self) -> Parse<u8> {
+        if !self.is_attribute("lane") {
+            return Err(self.expected("the number of a lane (`lane=3`)"));
+        }
+        self.bump();
+        self.bump();
+        self.lane_number()
+    }
+
+    fn lane_number(&mut self) -> Parse<u8> {
+        let token = self.tok;
+        let number = self.unsigned()?;
+        u8::try_from(number).map_err(|_| self.error_at(token, "the number of a lane above 255"))
+    }
+
+    /// `a, b, [0, 16, 1, 17, …]`
+    fn shuffle(&mut self, body: &mut Body<'s>, inst: &mut InstData) -> Parse<()> {
+        for _ in 0..2 {
+            inst.args.push(self.reg(body)?);
+            self.expect(Kind::Comma)?;
+        }
+        let token = self.expect(Kind::LBracket)?;
+        let lanes = self.list(Kind::RBracket, Self::lane_number)?;
+        let lanes = V128::try_from(lanes)
+            .map_err(|lanes| self.error_at(token, format!("16 lanes, not {}", lanes.len())))?;
+        inst.imm = Imm::Shuffle(lanes);
         Ok(())
     }
 

@@ -184,8 +184,8 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The slot of a literal.
-    pub(super) fn literal(&mut self, ty: Type) -> Parse<u64> {
+    /// The bits of a literal.
+    pub(super) fn literal(&mut self, ty: Type) -> Parse<u128> {
         if !self.is(Kind::Number) && !self.is_word("inf") && !self.is_word("nan") {
             return Err(self.expected(&format!("an {ty} literal")));
         }

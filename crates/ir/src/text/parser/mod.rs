@@ -251,7 +251,7 @@ impl<'s> Parser<'s> {
     }
 
     fn type_(&mut self) -> Parse<Type> {
-        let token = self.expect_word("a type (i32, i64, f32, f64)")?;
+        let token = self.expect_word("a type (i32, i64, f32, f64, v128)")?;
         let text = self.text(token);
         Type::from_name(text).ok_or_else(|| {
             self.error_at(token, format!("`{}` is not a type (i32, i64, f32, f64)", shorten(text)))

@@ -56,7 +56,7 @@ impl Fold<'_> {
             (And, c) if c == ones => Simplified::Value(x),
             (And | Mul, 0) | (RemU | RemS, 1) => self.become_constant(inst, 0),
             (RemS, c) if c == ones => self.become_constant(inst, 0),
-            (Or, c) if c == ones => self.become_constant(inst, c),
+            (Or, c) if c == ones => self.become_constant(inst, c.into()),
             (Shl | ShrS | ShrU | Rotl | Rotr, _) if count == 0 => Simplified::Value(x),
             (And, 1) if self.is_truth_value(x) => Simplified::Value(x),
             (Sub, c) => self.rewrite_constant(inst, Add, ty, x, c.wrapping_neg() & ones),

@@ -153,10 +153,11 @@ impl Fold<'_> {
 
     fn pure(&mut self, inst: Inst) -> Simplified {
         let data = &self.func.insts[inst];
-        let (op, args) = (data.op, data.args.clone());
-        let slots: Option<SmallVec<[u64; 2]>> = args.iter().map(|&a| self.constant_of(a)).collect();
-        if let Some(slots) = slots {
-            return match op.eval(&slots) {
+        let (op, imm, args) = (data.op, data.imm, data.args.clone());
+        let bits = |&arg: &Reg| self.def(arg)?.imm.constant_bits();
+        let constants: Option<SmallVec<[u128; 2]>> = args.iter().map(bits).collect();
+        if let Some(constants) = constants {
+            return match op.eval(imm, &constants) {
                 Some(Ok(value)) => self.become_constant(inst, value),
                 // A trap that is bound to happen stays where it is.
                 _ => Simplified::Keep,
@@ -176,7 +177,7 @@ impl Fold<'_> {
         }
     }
 
-    /// The constant that a register is.
+    /// The constant of one slot that a register is.
     fn constant_of(&self, reg: Reg) -> Option<u64> {
         match self.def(reg)?.imm {
             Imm::Bits(bits) => Some(bits),
@@ -237,11 +238,11 @@ impl Fold<'_> {
     }
 
     /// Rewrites an instruction to a constant.
-    fn become_constant(&mut self, inst: Inst, bits: u64) -> Simplified {
+    fn become_constant(&mut self, inst: Inst, bits: u128) -> Simplified {
         let ty = self.func.regs[self.func.insts[inst].results[0]];
         let data = &mut self.func.insts[inst];
         data.op = Op::const_of(ty);
-        data.imm = Imm::Bits(bits);
+        data.imm = Imm::constant(ty, bits);
         data.args.clear();
         Simplified::Keep
     }
