@@ -1,0 +1,43 @@
+//! T3 on LLVM: the peak code generator.
+//!
+//! Optimized SSA form, the same that T2 gets, is translated to LLVM's (`lower`), run through
+//! LLVM's own pipeline for the chosen level, and emitted as an object file in memory, from which
+//! `object` makes an artifact: one blob of code and constants, with the few relocations that the
+//! engine's linker places. Anything else in an object is an error, so code that would need a
+//! library never gets out.
+//!
+//! - *Semantics.* Nothing that Cupola defines is undefined to LLVM: shift counts are masked,
+//!   divisions and conversions checked before, no flag that promises the absence of overflow, no
+//!   fast-math. Stores in front of a trap stay, because a trap is a call that may read memory.
+//! - *Traps* are calls of functions that do not exist, one for each code and position. In the
+//!   object each of them is a relocation, which tells where the call is and what it means; the
+//!   call's bytes become an undefined instruction.
+//! - *Source positions* of calls come from the line table: the line number is an index of the
+//!   unit's positions.
+//! - *Calling convention*, stack checks, deoptimization exits and entries at loops are as
+//!   `cupola_runtime::abi` and T2 have them. Frame pointers are kept, and no call becomes a jump:
+//!   recursion that does not end must meet the stack limit.
+//!
+//! What is not here: unwind tables, and the process in which the engine runs this.
+
+mod artifact;
+mod error;
+mod generator;
+mod lower;
+mod object;
+mod positions;
+mod symbols;
+mod target;
+
+pub use generator::Generator;
+
+use cupola_runtime::{CodeGenerator, OptLevel};
+use std::sync::Arc;
+
+/// The code generator of T3.
+///
+/// # Panics
+/// If LLVM does not support the host; [`Generator::new`] gives an error instead.
+pub fn peak(level: OptLevel) -> Arc<dyn CodeGenerator> {
+    Arc::new(Generator::new(level).expect("the host is supported by LLVM"))
+}

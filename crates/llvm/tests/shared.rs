@@ -1,0 +1,11 @@
+//! What the other code generators are tested by, on this one: every opcode against its evaluation
+//! function, calls, memory, loops, deoptimization.
+
+#[path = "../../cranelift/tests/calls.rs"]
+mod calls;
+#[path = "../../cranelift/tests/memory.rs"]
+mod memory;
+#[path = "../../cranelift/tests/ops.rs"]
+mod ops;
+#[path = "../../cranelift/tests/transitions.rs"]
+mod transitions;
