@@ -15,6 +15,9 @@ const CALM_CALLS: usize = 6;
 /// Calls after which it does in any case.
 const MAX_WARM_UP_CALLS: usize = 60;
 
+/// Most names of functions of one tier in an account.
+const MOST_NAMES: usize = 8;
+
 /// One way to run programs.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -124,14 +127,19 @@ impl Contestant for CupolaProgram {
     }
 
     fn account(&self) -> Result<String, String> {
-        let report = self.module.report();
-        let text = describe(&report);
-        let as_named = match self.setting.mode {
-            Mode::Auto => true,
-            Mode::Only(tier) => report.functions.iter().all(|f| f.call_tier == tier),
+        let only = match self.setting.mode {
+            Mode::Auto => None,
+            Mode::Only(tier) => Some(tier),
         };
-        if as_named { Ok(text) } else { Err(text) }
+        account(&self.module.report(), only)
     }
+}
+
+/// What ran; an error if that is not `only` the tier that it was to be.
+pub fn account(report: &Report, only: Option<Tier>) -> Result<String, String> {
+    let text = describe(report);
+    let as_named = only.is_none_or(|tier| report.functions.iter().all(|f| f.call_tier == tier));
+    if as_named { Ok(text) } else { Err(text) }
 }
 
 /// Functions by the tier and code generator they run in, and what happened on the way.
@@ -144,7 +152,12 @@ fn describe(report: &Report) -> String {
     }
     let mut out = String::new();
     for ((tier, generator), names) in by_code.iter().rev() {
-        let _ = write!(out, "{tier} {generator}: {}; ", names.join(", "));
+        let shown = names[..names.len().min(MOST_NAMES)].join(", ");
+        let more = names.len().saturating_sub(MOST_NAMES);
+        let _ = match more {
+            0 => write!(out, "{tier} {generator}: {shown}; "),
+            _ => write!(out, "{tier} {generator}: {shown} and {more} more; "),
+        };
     }
     let totals = &report.totals;
     let compiled: u64 = totals.compilations.values().map(|c| c.count).sum();

@@ -2,7 +2,7 @@
 
 use crate::plot::{Line, Plot};
 use crate::results::{Cell, Point, Report, Whole, contestants, ratio};
-use crate::table::{lengths, out_of_order, ratios};
+use crate::table::{errors, lengths, out_of_order, ratios, whole_ratios};
 use std::fmt::Write;
 
 const STYLE: &str = "
@@ -37,6 +37,10 @@ fn colour(contestant: &str) -> &'static str {
         "t1" => "#d9772b",
         "t2" => "#b3403a",
         "auto" => "#2a9d5c",
+        "wasmtime" => "#5b6ee1",
+        "winch" => "#59a5d8",
+        "wasmi" => "#b58863",
+        "node" => "#4b8b3b",
         _ => "#8a5fb0",
     }
 }
@@ -89,16 +93,11 @@ fn whole(out: &mut String, report: &Report) {
     }
     out.push_str("</div>\n");
     for length in lengths(report) {
-        let rows: Vec<(&str, &[Cell])> = report
-            .whole
-            .iter()
-            .filter_map(|w| {
-                let point = w.points.iter().find(|p| p.length_ms == length)?;
-                Some((w.program.as_str(), point.cells.as_slice()))
-            })
-            .collect();
         let _ = writeln!(out, "<h3>Native run length {length} ms</h3>");
-        table(out, &ratios(&rows, &report.baseline), "numbers");
+        table(out, &whole_ratios(report, length), "numbers");
+        for error in errors(report, length) {
+            let _ = writeln!(out, "<p>Error: {}</p>", escape(&error));
+        }
     }
 }
 
@@ -181,6 +180,8 @@ mod tests {
             length_ms,
             n: 1,
             cells: vec![cell("clang -O3", 1e6), cell("auto", t)],
+            accounts: Vec::new(),
+            errors: Vec::new(),
         };
         let whole = Whole { program: "a<b".into(), points: vec![point(1.0, 5e6), point(5.0, 2e6)] };
         let report =

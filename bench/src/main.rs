@@ -15,6 +15,7 @@ mod results;
 mod stats;
 mod suite;
 mod table;
+mod wasm;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,6 +45,12 @@ enum Command {
         #[arg(long)]
         cpu_time: bool,
     },
+    /// WebAssembly programs in whole processes: native, Cupola in its modes, and peers.
+    Wasm(wasm::SuiteOptions),
+    /// Start-up to exit of a trivial WebAssembly program.
+    WasmStart(wasm::StartOptions),
+    /// Large WebAssembly modules, from start to first output; fetches them from PyPI.
+    WasmLarge(wasm::LargeOptions),
 }
 
 /// What to measure, and where results go.
@@ -81,6 +88,9 @@ fn main() -> ExitCode {
         Some(Command::Micro { reps, json, cpu_time }) => {
             micro::run(reps as usize, clock(cpu_time), json.as_deref())
         }
+        Some(Command::Wasm(options)) => wasm::run(&options),
+        Some(Command::WasmStart(options)) => wasm::start(&options),
+        Some(Command::WasmLarge(options)) => wasm::large(&options),
         None => suite::run(&suite::Options {
             filter: cli.suite.filter,
             quick: cli.suite.quick,

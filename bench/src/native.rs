@@ -52,7 +52,8 @@ impl Compiler {
         Compiler::find("clang", &["clang-16", "clang"], level)
     }
 
-    fn run(&self, args: &[&str], inputs: &[PathBuf], output: &Path) -> Result<(), String> {
+    /// Compiles and links C files.
+    pub fn compile(&self, args: &[&str], inputs: &[PathBuf], output: &Path) -> Result<(), String> {
         let mut command = Command::new(self.command);
         command.arg(self.level).args(FLAGS).args(args).args(inputs).arg("-o").arg(output);
         let done = command.output().map_err(|e| format!("{}: {e}", self.command))?;
@@ -69,14 +70,14 @@ impl Compiler {
     /// Compiles a program into an executable that prints its checksum.
     pub fn executable(&self, program: &Program, dir: &Path) -> Result<PathBuf, String> {
         let output = self.output(dir, program, "exe");
-        self.run(&[], &[programs_dir().join("driver.c"), program.c()], &output)?;
+        self.compile(&[], &[programs_dir().join("driver.c"), program.c()], &output)?;
         Ok(output)
     }
 
     /// Compiles a program into a shared object and loads it.
     pub fn library(&self, program: &Program, dir: &Path) -> Result<NativeFunction, String> {
         let output = self.output(dir, program, "so");
-        self.run(&["-shared", "-fPIC"], &[program.c()], &output)?;
+        self.compile(&["-shared", "-fPIC"], &[program.c()], &output)?;
         NativeFunction::load(self.name.clone(), &output)
     }
 }

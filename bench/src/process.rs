@@ -59,6 +59,24 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Runs the command without timing it; gives what it printed, without the end of line. What it
+    /// writes on standard error becomes the error if it fails.
+    pub fn output(&self, more: &[String]) -> Result<String, String> {
+        let mut command = Command::new(&self.path);
+        command.args(&self.args).args(more).stdin(Stdio::null());
+        let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", self.path.display());
+        let output = command.output().map_err(|e| failed(&e))?;
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let lines: Vec<&str> = stderr.lines().take(3).collect();
+            return Err(failed(&format!("{}: {}", output.status, lines.join(" / "))));
+        }
+        let stdout = String::from_utf8(output.stdout).map_err(|e| failed(&e))?;
+        Ok(stdout.trim_end().to_owned())
+    }
+}
+
 fn nanoseconds(time: libc::timeval) -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_usec as f64 * 1e3
 }
@@ -101,5 +119,9 @@ mod tests {
     fn failures_are_errors() {
         let error = sh("exit 3").unwrap_err();
         assert!(error.contains("0x300"), "{error}");
+        let args = ["-c", "echo why >&2; exit 3"].map(str::to_owned).to_vec();
+        let error = Program { name: "sh".into(), path: "/bin/sh".into(), args }.output(&[]);
+        let error = error.unwrap_err();
+        assert!(error.contains("status: 3") && error.contains("why"), "{error}");
     }
 }

@@ -64,6 +64,10 @@ pub struct Point {
     pub n: i64,
     /// The times.
     pub cells: Vec<Cell>,
+    /// What ran, where the contestants tell.
+    pub accounts: Vec<Account>,
+    /// Who is missing in the times, and why.
+    pub errors: Vec<String>,
 }
 
 /// Whole processes of one program at several lengths.
@@ -90,6 +94,10 @@ pub struct Report {
     pub clock: String,
     /// The contestant that ratios are to.
     pub baseline: String,
+    /// The contestant that is compared with the fastest of the peers.
+    pub ours: String,
+    /// Contestants that are engines of others.
+    pub peers: Vec<String>,
     /// Steady state.
     pub steady: Vec<Steady>,
     /// Whole runs.
@@ -100,6 +108,12 @@ pub struct Report {
 pub fn ratio(cells: &[Cell], contestant: &str, baseline: &str) -> Option<f64> {
     let median = |name: &str| Some(cells.iter().find(|c| c.contestant == name)?.time.median);
     Some(median(contestant)? / median(baseline)?)
+}
+
+/// The fastest of some contestants.
+pub fn fastest<'a>(cells: &'a [Cell], of: &[String]) -> Option<&'a Cell> {
+    let candidates = cells.iter().filter(|c| of.contains(&c.contestant));
+    candidates.min_by(|a, b| a.time.median.total_cmp(&b.time.median))
 }
 
 /// The contestants of some rows, in order of first appearance.
@@ -137,6 +151,9 @@ mod tests {
         assert_eq!(contestants(all()), ["c", "t2", "t0"]);
         assert_eq!(ratio(&rows[0], "t2", "c"), Some(1.5));
         assert_eq!(ratio(&rows[0], "t0", "c"), None);
+        let peers = ["c", "t0", "x"].map(str::to_owned);
+        assert_eq!(fastest(&rows[1], &peers).unwrap().contestant, "c");
+        assert!(fastest(&rows[1], &peers[2..]).is_none());
         assert!((mean_ratio(all(), "t2", "c").unwrap() - 3.0).abs() < 1e-12);
         assert!((mean_ratio(all(), "t0", "c").unwrap() - 9.0).abs() < 1e-12);
     }

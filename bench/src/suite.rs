@@ -163,7 +163,13 @@ fn whole(
     let points = sizes
         .iter()
         .zip(rows)
-        .map(|(&(length_ms, n), cells)| Point { length_ms, n, cells })
+        .map(|(&(length_ms, n), cells)| Point {
+            length_ms,
+            n,
+            cells,
+            accounts: Vec::new(),
+            errors: Vec::new(),
+        })
         .collect();
     Ok(Whole { program: program.name.to_owned(), points })
 }

@@ -1,7 +1,7 @@
 //! Tables for the terminal and, since they are Markdown, for documents.
 
-use crate::results::{Cell, Report, contestants, mean_ratio, ratio};
-use crate::stats::{format_ns, three_digits};
+use crate::results::{Cell, Point, Report, contestants, fastest, mean_ratio, ratio};
+use crate::stats::{format_ns, geometric_mean, three_digits};
 use std::fmt::Write;
 
 /// A table with aligned columns; the first row is the head.
@@ -84,17 +84,67 @@ pub fn report(report: &Report) -> String {
              ratio to {}\n",
             report.baseline
         );
-        let rows: Vec<(&str, &[Cell])> = report
-            .whole
-            .iter()
-            .filter_map(|w| {
-                let point = w.points.iter().find(|p| p.length_ms == length)?;
-                Some((w.program.as_str(), point.cells.as_slice()))
-            })
-            .collect();
-        out.push_str(&markdown(&ratios(&rows, &report.baseline)));
+        out.push_str(&markdown(&whole_ratios(report, length)));
+        for error in errors(report, length) {
+            let _ = writeln!(out, "ERROR: {error}");
+        }
+        out.push_str(&whole_accounts(report, length));
     }
     out
+}
+
+fn points(report: &Report, length: f64) -> impl Iterator<Item = (&str, &Point)> {
+    report.whole.iter().filter_map(move |w| {
+        let point = w.points.iter().find(|p| p.length_ms == length)?;
+        Some((w.program.as_str(), point))
+    })
+}
+
+/// The table of whole processes at one length. Where there are peers, two columns more: the fastest
+/// of them, and how our time compares with its time.
+pub fn whole_ratios(report: &Report, length: f64) -> Vec<Vec<String>> {
+    let rows: Vec<(&str, &[Cell])> =
+        points(report, length).map(|(program, point)| (program, &*point.cells)).collect();
+    let mut table = ratios(&rows, &report.baseline);
+    if report.peers.is_empty() {
+        return table;
+    }
+    let compared = |cells: &[Cell]| {
+        let peer = fastest(cells, &report.peers)?;
+        Some((peer.contestant.clone(), ratio(cells, &report.ours, &peer.contestant)?))
+    };
+    table[0].extend(["fastest peer".to_owned(), format!("{} to it", report.ours)]);
+    let mut all = Vec::new();
+    for (line, (_, cells)) in table[1..].iter_mut().zip(&rows) {
+        let (name, ratio) = compared(cells).unzip();
+        line.extend([name.unwrap_or("-".to_owned()), show(ratio)]);
+        all.extend(ratio);
+    }
+    if let Some(line) = table.last_mut() {
+        line.extend([String::new(), show(geometric_mean(all))]);
+    }
+    table
+}
+
+/// Who is missing at one length, and why.
+pub fn errors(report: &Report, length: f64) -> Vec<String> {
+    let of = |(program, point): (&str, &Point)| {
+        point.errors.iter().map(|error| format!("{program}, {error}")).collect::<Vec<_>>()
+    };
+    points(report, length).flat_map(of).collect()
+}
+
+/// What ran at one length, where it is known.
+fn whole_accounts(report: &Report, length: f64) -> String {
+    let mut out = String::new();
+    for (program, point) in points(report, length) {
+        for account in &point.accounts {
+            let mark = if account.as_named { "" } else { "NOT AS NAMED: " };
+            let _ =
+                writeln!(out, "  {program:<11} {:<5} {mark}{}", account.contestant, account.ran);
+        }
+    }
+    if out.is_empty() { out } else { format!("\nWhat ran, by the engine's statistics\n\n{out}") }
 }
 
 /// The lengths at which there are whole runs.
