@@ -333,9 +333,9 @@ fn helpers_get_their_arguments_and_give_results() {
     let [_, slot] = run_helper(TestServices::default(), Helper::Deopt).unwrap();
     assert_eq!(slot, 5 + 6 + 7);
     let services =
-        TestServices { memory_grow: Some(Box::new(|pages| -(pages as i32))), ..Default::default() };
+        TestServices { memory_grow: Some(Box::new(|pages| -(pages as i64))), ..Default::default() };
     let [old, _] = run_helper(services, Helper::MemoryGrow).unwrap();
-    assert_eq!(old as i32, -7);
+    assert_eq!(old as i64, -7);
     let services = TestServices {
         dialect: Some(Box::new(|_, func, slots| {
             slots[0] = slots[0] * 10 + u64::from(func.as_u32());

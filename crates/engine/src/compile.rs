@@ -76,6 +76,9 @@ impl ModuleInner {
     ) -> Result<Optimized, CompileError> {
         let options = OptOptions {
             fuel: self.engine.config.codegen.fuel,
+            // The peak compiler may drop and move loads whatever they do, so it gets checks.
+            guarded_memories: self.engine.config.codegen.memory_reservation
+                && unit.tier != Tier::T3,
             force_deopts: self.engine.stress.modes().fail_guards.is_some(),
             ..self.engine.config.optimizer
         };

@@ -3,6 +3,7 @@
 use crate::code::{CodeTable, CodeVersion};
 use crate::error::Error;
 use crate::events::{Event, EventKind, EventStream};
+use crate::memory::MemoryOptions;
 use crate::module::{Module, ModuleInner};
 use crate::policy::{Environment, FuncState, Policy, ThresholdPolicy, TierSet};
 use crate::queue::{Queue, Unit};
@@ -45,7 +46,8 @@ pub struct Config {
     pub codegen: CodegenOptions,
     /// Stress modes, for tests.
     pub stress: Stress,
-    /// Greatest size of one linear memory, in pages of 64 KiB.
+    /// Greatest size of one linear memory, in pages of 64 KiB; a memory does not grow beyond it.
+    /// 32-bit addresses reach no more than the default, 65,536 pages.
     pub max_memory_pages: u64,
     /// Size of each store's interpreter stack, in slots of 8 bytes; only what is used takes
     /// memory.
@@ -84,6 +86,15 @@ impl Config {
         self.generators.retain(|g| g.tier() != generator.tier());
         self.generators.push(generator);
         self
+    }
+}
+
+impl Config {
+    pub(crate) fn memory_options(&self) -> MemoryOptions {
+        MemoryOptions {
+            max_pages: self.max_memory_pages,
+            reservation: self.codegen.memory_reservation,
+        }
     }
 }
 

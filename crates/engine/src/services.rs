@@ -224,10 +224,9 @@ impl Services for InstanceInner {
         unsafe { cupola_interp::resume(ctx, state, values) }
     }
 
-    unsafe fn memory_grow(&self, _ctx: *mut VmContext, memory: MemId, pages: u32) -> i32 {
-        let old = self.memory(memory).and_then(|memory| memory.grow(u64::from(pages)));
-        // The greatest size, 65536 pages, fits.
-        old.map_or(-1, |old| old as i32)
+    unsafe fn memory_grow(&self, _ctx: *mut VmContext, memory: MemId, pages: u64) -> i64 {
+        let old = self.memory(memory).and_then(|memory| memory.grow(pages));
+        old.map_or(-1, |old| old as i64)
     }
 
     unsafe fn dialect(

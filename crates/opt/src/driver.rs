@@ -5,7 +5,7 @@ use crate::{inline, passes};
 use cupola_ir::{Function, verify_function};
 use std::time::Instant;
 
-/// Optimizes a function: construction with inlining and speculation, then the passes of T2. `trace`
+/// Optimizes a function: construction with inlining and speculation, then the passes. `trace`
 /// sees the function after construction and after each pass.
 ///
 /// # Errors
@@ -15,7 +15,8 @@ pub fn optimize(request: &OptRequest<'_>, trace: Option<Trace<'_>>) -> Result<Op
     let start = run.start();
     let (mut func, inlined) = inline::construct(request);
     run.finish("construct", start, &func)?;
-    for pass in passes::T2 {
+    let pipeline = if request.options.guarded_memories { passes::GUARDED } else { passes::CHECKED };
+    for pass in pipeline {
         let start = run.start();
         (pass.run)(&mut func, request.module);
         run.finish(pass.name, start, &func)?;

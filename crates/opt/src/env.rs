@@ -61,6 +61,9 @@ pub struct OptOptions {
     /// and dialect instructions, and leave for the interpreter where it is used up (a stress mode
     /// of the engine).
     pub force_deopts: bool,
+    /// 32-bit memories are reserved with a guard, and the code generator takes accesses that trap
+    /// by faulting.
+    pub guarded_memories: bool,
     /// Look for better code at loop headers: a tier above may take over.
     pub polls: bool,
     /// Measure each pass.
@@ -77,6 +80,7 @@ impl Default for OptOptions {
             fuel: false,
             force_deopts: false,
             polls: false,
+            guarded_memories: false,
             timings: false,
             verify: cfg!(debug_assertions),
         }

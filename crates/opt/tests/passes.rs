@@ -73,4 +73,5 @@ headers! {
     licm "loops/licm.rs";
     rotate "loops/rotate.rs";
     lower_memory "loops/memory.rs";
+    lower_unguarded "loops/unguarded.rs";
 }

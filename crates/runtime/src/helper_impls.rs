@@ -66,7 +66,7 @@ pub(crate) unsafe extern "C" fn deopt(
     unsafe { run(ctx, |services| services.deopt(ctx, code_id, exit, values)) }
 }
 
-pub(crate) unsafe extern "C" fn memory_grow(ctx: *mut VmContext, memory: u32, pages: u32) -> i32 {
+pub(crate) unsafe extern "C" fn memory_grow(ctx: *mut VmContext, memory: u32, pages: u64) -> i64 {
     // SAFETY: as in `call_hot`.
     unsafe { run(ctx, |services| Ok(services.memory_grow(ctx, MemId::from_u32(memory), pages))) }
 }

@@ -60,8 +60,8 @@ helpers! {
     /// to the frame state's values, one after the other in slots; the function's results
     /// are stored to the same place, from the first slot on.
     Deopt(I64, I32, I64);
-    /// `(memory, pages) -> old size`: grows a memory.
-    MemoryGrow(I32, I32) -> I32;
+    /// `(memory, pages) -> old size`: grows a memory; gives -1 if it cannot grow.
+    MemoryGrow(I32, I64) -> I64;
     /// `(func, op, site, slots)`: a dialect operation of function `func`; `slots` points to the
     /// operands and takes the results, from the first slot on.
     Dialect(I32, I32, I32, I64);

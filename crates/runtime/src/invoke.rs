@@ -151,14 +151,7 @@ pub(crate) unsafe extern "C" fn faulted(limits: *mut VmLimits) {
         let fault = std::mem::take(&mut (*limits).fault);
         let record = (*limits).entry;
         let services = &*(*(*record).context).services;
-        let Some(code) = services.trap_at(fault.pc) else {
-            eprintln!(
-                "cupola: internal error: signal {} in generated code at {:#x}, where no trapping \
-                 instruction stands",
-                fault.signal, fault.pc
-            );
-            std::process::abort();
-        };
+        let code = services.trap_at(fault.pc).expect("the signal handler has found the trap");
         let mut trap = Trap::code(explain(code, &*limits));
         add_frames(&mut trap, services, fault.pc, fault.fp, true, (*record).fp);
         (*limits).pending = Some(trap);

@@ -102,7 +102,7 @@ pub trait Services {
     ///
     /// # Safety
     /// See the trait.
-    unsafe fn memory_grow(&self, ctx: *mut VmContext, memory: MemId, pages: u32) -> i32;
+    unsafe fn memory_grow(&self, ctx: *mut VmContext, memory: MemId, pages: u64) -> i64;
 
     /// Runs a dialect operation of function `func`; `slots` points to the operands and takes the
     /// results.

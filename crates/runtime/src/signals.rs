@@ -2,13 +2,16 @@
 //!
 //! Generated code traps by faulting (an undefined instruction, a division error, an access to a
 //! guarded page). The handlers take a fault if the kernel raised it, its program counter is in a
-//! registered range of code, and the thread is in generated code; they note it in
-//! [`VmLimits::fault`] and let the thread go on outside of the handler, where the trap is made.
-//! Every other signal goes to the handler that was installed before, or to the default action.
+//! registered range of code, the thread is in generated code, and a trapping instruction stands
+//! there; they note it in [`VmLimits::fault`] and let the thread go on outside of the handler, where
+//! the trap is made. Every other signal goes to the handler that was installed before, or to the
+//! default action.
 //!
 //! The handlers run on the thread's alternate signal stack if there is one (the standard library
 //! gives one to each thread it starts), else on the native stack, where the reserve that
-//! [`native_stack_limit`] leaves is room enough for them. They do nothing but look up the range.
+//! [`native_stack_limit`] leaves is room enough for them. They do nothing but look up the range and
+//! the instruction. That lookup takes a lock, which is no danger: the interrupted thread is in
+//! generated code, so it holds none itself.
 //!
 //! What it does not do: it does not see to it that it stays the first handler. A handler installed
 //! later has to pass on what is not its own.
@@ -19,9 +22,8 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicU64};
 use std::sync::{Mutex, Once, PoisonError};
 
 /// How much of the native stack is kept for host code, signal handlers and the making of traps.
@@ -153,9 +155,10 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     let (pc, fp) = arch::fault_registers(registers);
     if from_kernel && is_generated(pc) {
         let limits = CURRENT.get();
-        if !limits.is_null() {
-            // SAFETY: the thread is in generated code entered under these limits, and it is
-            // interrupted, so nothing else touches them.
+        // SAFETY: the limits are those that this thread runs under, and it is interrupted, so
+        // nothing else touches them.
+        if !limits.is_null() && unsafe { is_trap(limits, pc) } {
+            // SAFETY: as above.
             unsafe { (*limits).fault = Fault { pc, fp, signal } };
             arch::resume_after_fault(registers, limits);
             return;
@@ -163,6 +166,18 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
     // SAFETY: called as the kernel called this handler.
     unsafe { pass_on(signal, from_kernel, info, context) }
+}
+
+/// Whether the instruction at `pc` is one that may trap.
+///
+/// # Safety
+/// The calling thread must be in generated code that runs under `limits`.
+unsafe fn is_trap(limits: *const VmLimits, pc: usize) -> bool {
+    // SAFETY: as long as generated code runs there is an entry, whose context and services live.
+    unsafe {
+        let record = (*limits).entry;
+        !record.is_null() && (*(*(*record).context).services).trap_at(pc).is_some()
+    }
 }
 
 /// Hands a signal to the action that was set before ours.

@@ -24,7 +24,7 @@ pub struct TestServices {
     pub call: Option<Handler>,
     /// Gets one slot.
     pub dialect: Option<Handler>,
-    pub memory_grow: Option<Box<dyn Fn(u32) -> i32>>,
+    pub memory_grow: Option<Box<dyn Fn(u64) -> i64>>,
     pub traps: RefCell<Vec<(usize, TrapCode)>>,
     /// Which addresses belong to which function.
     pub functions: RefCell<Vec<(Range<usize>, FuncId)>>,
@@ -70,7 +70,7 @@ impl Services for TestServices {
         Ok(())
     }
 
-    unsafe fn memory_grow(&self, _: *mut VmContext, _: MemId, pages: u32) -> i32 {
+    unsafe fn memory_grow(&self, _: *mut VmContext, _: MemId, pages: u64) -> i64 {
         self.memory_grow.as_ref().expect("a handler of memory_grow")(pages)
     }
 

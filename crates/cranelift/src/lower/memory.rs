@@ -1,9 +1,11 @@
 //! Memory: alias regions, linear memory with its bounds checks, raw accesses, globals.
 //!
-//! Linear memory is checked explicitly: the address operand is extended with zeros and the offset
-//! and the size are added to it in 64 bits, which cannot wrap around where the offset leaves room
-//! for the operand; where it does not, the access is out of bounds whatever the operand is,
-//! because no memory is that large.
+//! An access to a reserved memory that the guard covers is one load or store that may fault. All
+//! others are checked: the address operand (extended with zeros if it has 32 bits) plus offset and
+//! size, in 64 bits, must not be above the memory's length. With 32-bit addresses the sum cannot
+//! wrap around where the offset leaves room for the operand; where it does not, the access is out
+//! of bounds whatever the operand is, because no memory is that large. With 64-bit addresses a sum
+//! that wraps around is out of bounds.
 
 use super::{Lower, cl_trap, cl_type};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -14,7 +16,7 @@ use cupola_ir::{GlobalId, Imm, InstData, MemArg, MemId, TrapCode};
 use cupola_runtime::{Helper, VmContext, VmMemory};
 
 /// Flags of the accesses to each kind of memory. No two kinds overlap, which the optimizing tier
-/// tells Cranelift by alias regions. None of the accesses faults: bounds are checked before.
+/// tells Cranelift by alias regions. Only guarded accesses fault.
 pub(super) struct Flags {
     /// Fields that never change while code of the instance runs, valid to read at any time.
     pub fixed: MemFlagsData,
@@ -26,8 +28,11 @@ pub(super) struct Flags {
     pub feedback: MemFlagsData,
     /// Frames, operands and results on their way.
     pub buffer: MemFlagsData,
-    /// Linear memory, and what raw addresses point to.
+    /// Linear memory whose bounds were checked, and what raw addresses point to.
     pub heap: MemFlagsData,
+    /// Linear memory whose bounds the guard checks: the access traps by faulting, and stays where
+    /// it is even if its result is not used.
+    pub guarded: MemFlagsData,
 }
 
 impl Flags {
@@ -37,16 +42,17 @@ impl Flags {
             regions.then(|| func.dfg.alias_regions.insert(data))
         };
         let trusted = MemFlagsData::trusted();
+        let heap = MemFlagsData::new()
+            .with_endianness(ir::Endianness::Little)
+            .with_alias_region(region(5, "heap"));
         Flags {
             fixed: trusted.with_readonly().with_can_move(),
             state: trusted.with_alias_region(region(1, "state")),
             limits: trusted.with_alias_region(region(2, "limits")),
             feedback: trusted.with_alias_region(region(3, "feedback")),
             buffer: trusted.with_alias_region(region(4, "buffer")),
-            heap: MemFlagsData::new()
-                .with_notrap()
-                .with_endianness(ir::Endianness::Little)
-                .with_alias_region(region(5, "heap")),
+            heap: heap.with_notrap(),
+            guarded: heap.with_trap_code(Some(cl_trap(TrapCode::MemOutOfBounds))),
         }
     }
 }
@@ -77,9 +83,17 @@ impl Lower<'_, '_> {
         self.fixed_field(self.ctx, VmContext::LIMITS)
     }
 
+    /// Whether the memory is reserved: it never moves, and guards check what they cover.
+    fn is_reserved(&self, memory: MemId) -> bool {
+        self.request.options.memory_reservation && !self.module.memories[memory].memory64
+    }
+
     pub(super) fn memory_base(&mut self, memory: MemId) -> Value {
         let offset = self.request.context.memory(memory) + VmMemory::BASE;
-        self.state_field(types::I64, self.ctx, offset)
+        match self.is_reserved(memory) {
+            true => self.fixed_field(self.ctx, offset),
+            false => self.state_field(types::I64, self.ctx, offset),
+        }
     }
 
     pub(super) fn memory_len(&mut self, memory: MemId) -> Value {
@@ -89,8 +103,9 @@ impl Lower<'_, '_> {
 
     pub(super) fn load(&mut self, inst: &InstData, access: Access) {
         let ty = cl_type(self.ty(inst.results[0]));
-        let Some((address, offset)) = self.address(inst) else { return self.unreachable(inst) };
-        let flags = self.flags.heap;
+        let Some((flags, address, offset)) = self.address(inst) else {
+            return self.unreachable(inst);
+        };
         let narrow = |this: &mut Self, ty| this.b.ins().load(ty, flags, address, offset);
         let value = match access {
             Access::Full => narrow(self, ty),
@@ -108,33 +123,57 @@ impl Lower<'_, '_> {
 
     pub(super) fn store(&mut self, inst: &InstData, access: Access) {
         let mut value = self.value(inst.args[1]);
-        let Some((address, offset)) = self.address(inst) else { return self.unreachable(inst) };
+        let Some((flags, address, offset)) = self.address(inst) else {
+            return self.unreachable(inst);
+        };
         if let Access::Signed(memory) | Access::Unsigned(memory) = access {
             value = self.b.ins().ireduce(memory, value);
         }
-        self.b.ins().store(self.flags.heap, value, address, offset);
+        self.b.ins().store(flags, value, address, offset);
     }
 
-    /// Address and constant offset of a checked or raw access; none if it is always out of bounds.
-    fn address(&mut self, inst: &InstData) -> Option<(Value, i32)> {
+    /// Flags, address and constant offset of an access, behind its check if it needs one; none if
+    /// it is always out of bounds.
+    fn address(&mut self, inst: &InstData) -> Option<(MemFlagsData, Value, i32)> {
         let Imm::Mem(MemArg { memory, offset }) = inst.imm else {
             unreachable!("the verifier gives accesses a memory argument")
         };
         let operand = self.value(inst.args[0]);
         if inst.op.is_raw() {
-            return Some(self.with_offset(operand, offset));
+            let (address, offset) = self.with_offset(operand, offset);
+            return Some((self.flags.heap, address, offset));
         }
         let (_, size) = inst.op.access()?;
-        let index = self.b.ins().uextend(types::I64, operand);
-        let room = u64::MAX - u64::from(u32::MAX);
-        let end = offset.checked_add(u64::from(size)).filter(|&end| end <= room)?;
-        let len = self.memory_len(memory);
-        let end = self.b.ins().iadd_imm_s(index, end as i64);
-        let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
-        self.b.ins().trapnz(outside, cl_trap(TrapCode::MemOutOfBounds));
+        let reach = offset.checked_add(u64::from(size))?;
+        let decl = &self.module.memories[memory];
+        let index = match decl.memory64 {
+            true => operand,
+            false => self.b.ins().uextend(types::I64, operand),
+        };
+        let flags = if self.is_reserved(memory) && decl.is_guarded(reach) {
+            self.flags.guarded
+        } else {
+            let end = self.end_of_access(index, reach, decl.memory64)?;
+            let len = self.memory_len(memory);
+            let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
+            self.b.ins().trapnz(outside, cl_trap(TrapCode::MemOutOfBounds));
+            self.flags.heap
+        };
         let base = self.memory_base(memory);
         let address = self.b.ins().iadd(base, index);
-        Some(self.with_offset(address, offset))
+        let (address, offset) = self.with_offset(address, offset);
+        Some((flags, address, offset))
+    }
+
+    /// `index + reach`; traps, or is none, if that wraps around.
+    fn end_of_access(&mut self, index: Value, reach: u64, memory64: bool) -> Option<Value> {
+        if memory64 {
+            let reach = self.b.ins().iconst(types::I64, reach as i64);
+            let oob = cl_trap(TrapCode::MemOutOfBounds);
+            return Some(self.b.ins().uadd_overflow_trap(index, reach, oob));
+        }
+        let room = u64::MAX - u64::from(u32::MAX);
+        (reach <= room).then(|| self.b.ins().iadd_imm_s(index, reach as i64))
     }
 
     /// Splits an offset into what an instruction can hold and the rest.
@@ -167,15 +206,26 @@ impl Lower<'_, '_> {
         let len = self.memory_len(memory);
         let shift = i64::from(cupola_ir::PAGE_SIZE.trailing_zeros());
         let pages = self.b.ins().ushr_imm_u(len, shift);
-        let pages = self.b.ins().ireduce(types::I32, pages);
+        let pages = self.narrow_size(pages, memory);
         self.def(inst.results[0], pages);
     }
 
+    /// A size in pages as its register holds it; -1 stays -1.
+    fn narrow_size(&mut self, pages: Value, memory: MemId) -> Value {
+        match self.module.memories[memory].memory64 {
+            true => pages,
+            false => self.b.ins().ireduce(types::I32, pages),
+        }
+    }
+
     pub(super) fn memory_grow(&mut self, inst: &InstData, memory: MemId) {
-        let pages = self.value(inst.args[0]);
-        let memory = self.b.ins().iconst(types::I32, i64::from(memory.as_u32()));
-        let old = self.call_helper(Helper::MemoryGrow, &[memory, pages]);
-        if let Some(old) = old {
+        let mut pages = self.value(inst.args[0]);
+        if !self.module.memories[memory].memory64 {
+            pages = self.b.ins().uextend(types::I64, pages);
+        }
+        let number = self.b.ins().iconst(types::I32, i64::from(memory.as_u32()));
+        if let Some(old) = self.call_helper(Helper::MemoryGrow, &[number, pages]) {
+            let old = self.narrow_size(old, memory);
             self.def(inst.results[0], old);
         }
     }

@@ -4,13 +4,16 @@
 
 use cupola_codemem::{CodeBlock, CodeMemory, CodeMemoryConfig};
 use cupola_ir::text::{ParsedModule, parse};
-use cupola_ir::{Block, DialectOpId, FuncId, Function, LoopId, MemId, SiteId, TrapCode};
+use cupola_ir::{
+    Block, DialectOpId, FuncId, Function, LoopId, MEMORY_GUARD, MemId, SiteId, TrapCode,
+};
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
     Artifact, CodeGenerator, CodegenOptions, CompileRequest, ContextLayout, Feedback,
     FeedbackLayout, Frame, FuncCell, Services, Symbol, Tier, Trap, VmContext, VmFuncRef, VmLimits,
     VmMemory, VmTable, arch, signals,
 };
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +25,7 @@ pub enum Event {
     CallHot(FuncId),
     LoopHot(FuncId, LoopId),
     Deopt(u64, u32, Vec<u64>),
-    Grow(MemId, u32),
+    Grow(MemId, u64),
     Dialect(FuncId, DialectOpId, SiteId, Vec<u64>),
 }
 
@@ -43,10 +46,41 @@ pub struct World {
     cells: Box<[FuncCell]>,
     func_refs: Box<[VmFuncRef]>,
     tables: Vec<Vec<*const VmFuncRef>>,
-    memories: Vec<Vec<u8>>,
+    memories: Vec<Reserved>,
     context: Vec<u128>,
     code: RefCell<Vec<(Artifact, CodeBlock)>>,
     memory: CodeMemory,
+}
+
+/// A memory with a guard behind all that 32-bit addresses reach.
+struct Reserved {
+    base: *mut u8,
+    len: usize,
+}
+
+impl Reserved {
+    const SIZE: usize = (1 << 32) + MEMORY_GUARD as usize;
+
+    fn new(len: usize) -> Reserved {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new mapping, of which the first bytes are made accessible.
+        let base = unsafe {
+            let none = ProtFlags::empty();
+            let base = mmap_anonymous(std::ptr::null_mut(), Self::SIZE, none, flags);
+            let base = base.expect("address space");
+            let access = MprotectFlags::READ | MprotectFlags::WRITE;
+            mprotect(base, len, access).expect("memory");
+            base.cast()
+        };
+        Reserved { base, len }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new`, and the world that uses it is being dropped.
+        unsafe { munmap(self.base.cast(), Self::SIZE).expect("it is mapped") }
+    }
 }
 
 /// Values that a handler sees at most.
@@ -90,7 +124,7 @@ impl World {
             pending: None,
         };
         let memories =
-            module.memories.values().map(|m| vec![0u8; m.min_pages as usize * 65536]).collect();
+            module.memories.values().map(|m| Reserved::new(m.min_pages as usize * 65536)).collect();
         let context = vec![0u128; (layout.size() as usize).div_ceil(16)];
         let cells = module.funcs.keys().map(|_| FuncCell::default()).collect();
         let config = CodeMemoryConfig { budget: 4 << 20, ..CodeMemoryConfig::default() };
@@ -150,7 +184,7 @@ impl World {
             });
             let base = ctx.cast::<u8>();
             for (id, memory) in module.memories.keys().zip(&mut self.memories) {
-                let vm = VmMemory { base: memory.as_mut_ptr(), len: memory.len() as u64 };
+                let vm = VmMemory { base: memory.base, len: memory.len as u64 };
                 base.add(self.layout.memory(id) as usize).cast::<VmMemory>().write(vm);
             }
             for (id, table) in module.tables.keys().zip(&mut self.tables) {
@@ -277,7 +311,7 @@ impl World {
     }
 
     pub fn memory_bytes(&self, index: usize) -> *mut u8 {
-        self.memories[index].as_ptr().cast_mut()
+        self.memories[index].base
     }
 
     pub fn global(&self, index: usize) -> u64 {
@@ -355,7 +389,7 @@ impl Services for World {
         Ok(())
     }
 
-    unsafe fn memory_grow(&self, _: *mut VmContext, memory: MemId, pages: u32) -> i32 {
+    unsafe fn memory_grow(&self, _: *mut VmContext, memory: MemId, pages: u64) -> i64 {
         self.record(Event::Grow(memory, pages));
         -1
     }

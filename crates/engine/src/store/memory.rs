@@ -20,7 +20,7 @@ pub(crate) struct MemoryInner {
 impl MemoryInner {
     /// A memory as declared, in a store.
     pub fn alloc(store: &StoreInner, decl: &MemoryDecl) -> Result<NonNull<MemoryInner>, Error> {
-        let linear = LinearMemory::new(decl, store.engine.config.max_memory_pages)?;
+        let linear = LinearMemory::new(decl, store.engine.config.memory_options())?;
         let own = UnsafeCell::new(linear.vm_memory());
         let place = Cell::new(own.get());
         let memory = store.memories.alloc(MemoryInner { linear: linear.into(), place, own });
@@ -45,8 +45,8 @@ impl MemoryInner {
         self.linear.borrow().vm_memory()
     }
 
-    /// The committed bytes. They stay at their address as long as the store lives; whoever makes
-    /// a reference sees to it that no guest code runs meanwhile.
+    /// The committed bytes. They stay at their address until the memory grows; whoever makes a
+    /// reference sees to it that no guest code runs meanwhile.
     fn bytes(&self) -> *mut [u8] {
         let vm = self.vm();
         // A memory without pages has no address of its own.

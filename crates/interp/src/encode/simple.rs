@@ -48,7 +48,8 @@ impl Encoder<'_> {
             (Format::MemoryGrow, Imm::Memory(memory)) => {
                 let pages = self.read(data.args[0]);
                 self.begin(inst, services::memory_grow);
-                self.words.extend([dest, pages, memory.as_u32()]);
+                let memory64 = self.module.memories[memory].memory64;
+                self.words.extend([dest, pages, memory.as_u32(), u32::from(memory64)]);
             }
             (Format::GlobalGet, Imm::Global(global)) => {
                 let offset = self.context.global(global);
@@ -141,12 +142,13 @@ impl Encoder<'_> {
         let (Some(forms), Some((_, size))) = (handlers::memory_op(op), op.access()) else { return };
         let address = self.read(address);
         let near_offset = u32::try_from(mem.offset).ok().and_then(|o| o.checked_add(size));
+        let memory64 = !op.is_raw() && self.module.memories[mem.memory].memory64;
         match near_offset {
             _ if op.is_raw() => {
                 self.begin(inst, forms.raw);
                 self.words.extend([value, address, mem.offset as u32]);
             }
-            Some(offset) if mem.memory.as_u32() == 0 => {
+            Some(offset) if mem.memory.as_u32() == 0 && !memory64 => {
                 self.begin(inst, forms.near);
                 self.words.extend([value, address, offset]);
             }

@@ -220,16 +220,17 @@ fn count_loop(ip: Ip, fp: Fp, st: &mut State, loop_id: u32) -> LoopHot {
     })
 }
 
-/// `memory.grow`: the result's slot, the number of pages, the memory.
+/// `memory.grow`: the result's slot, the number of pages, the memory, whether sizes are i64.
 pub(crate) extern "C-unwind" fn memory_grow(ip: Ip, fp: Fp, st: &mut State, _mem: Mem) -> Flow {
-    let pages = fp.get(ip.word(DEST + 1)) as u32;
+    let pages = fp.get(ip.word(DEST + 1));
     leave(st, fp);
     // SAFETY: the context is the services' own and this is the thread that runs it.
     let old =
         unsafe { services(st).memory_grow(st.ctx, MemId::from_u32(ip.word(DEST + 2)), pages) };
-    fp.set(ip.word(DEST), u64::from(old as u32));
+    let old = if ip.word(DEST + 3) != 0 { old as u64 } else { u64::from(old as u32) };
+    fp.set(ip.word(DEST), old);
     let mem = st.mem();
-    next(ip.skip(DEST + 3), fp, st, mem)
+    next(ip.skip(DEST + 4), fp, st, mem)
 }
 
 /// Where a dialect instruction's operands stand: behind the place of the results' slots, their

@@ -279,23 +279,23 @@ impl Services for World {
         panic!("no compiled code here deoptimizes")
     }
 
-    unsafe fn memory_grow(&self, _ctx: *mut VmContext, memory: MemId, pages: u32) -> i32 {
+    unsafe fn memory_grow(&self, _ctx: *mut VmContext, memory: MemId, pages: u64) -> i64 {
         let max = self.module.memories[memory].max_pages.unwrap_or(16);
         let old = {
             let mut memories = self.memories.borrow_mut();
             let bytes = &mut memories[memory.as_u32() as usize];
             let old = bytes.len() as u64 / PAGE_SIZE;
-            if old + u64::from(pages) > max {
+            if old.saturating_add(pages) > max {
                 return -1;
             }
             // A copy, so that the memory moves.
             let mut grown = bytes.clone();
-            grown.resize(((old + u64::from(pages)) * PAGE_SIZE) as usize, 0);
+            grown.resize(((old + pages) * PAGE_SIZE) as usize, 0);
             *bytes = grown;
             old
         };
         self.publish_memory(memory);
-        old as i32
+        old as i64
     }
 
     unsafe fn dialect(

@@ -5,3 +5,4 @@ pub mod memory;
 pub mod osr;
 mod repair;
 pub mod rotate;
+pub mod unguarded;

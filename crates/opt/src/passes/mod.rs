@@ -43,31 +43,53 @@ pub const SWITCH: Pass = Pass { name: "switch", run: switch::run };
 pub const ROTATE: Pass = Pass { name: "rotate", run: loops::rotate::run };
 /// Accesses to linear memory as bounds checks and raw accesses.
 pub const LOWER_MEMORY: Pass = Pass { name: "lower_memory", run: loops::memory::run };
+/// The same for the accesses that the guards of reserved memories do not cover.
+pub const LOWER_UNGUARDED: Pass = Pass { name: "lower_unguarded", run: loops::unguarded::run };
 /// Loop-invariant code motion.
 pub const LICM: Pass = Pass { name: "licm", run: loops::licm::run };
 /// Order of blocks in the code.
 pub const LAYOUT: Pass = Pass { name: "layout", run: crate::layout::run };
 
 /// All passes.
-pub const PASSES: &[Pass] =
-    &[FOLD, SCCP, GVN, DCE, SIMPLIFY_CFG, SWITCH, ROTATE, LOWER_MEMORY, LICM, LAYOUT];
-
-/// What T2 runs behind construction. Loops are rotated first, so that tests in front of them whose
-/// outcome is known are folded; memory accesses are lowered before what merges and moves their parts.
-pub const T2: Pipeline = &[
-    ROTATE,
+pub const PASSES: &[Pass] = &[
     FOLD,
     SCCP,
-    SIMPLIFY_CFG,
-    LOWER_MEMORY,
-    SWITCH,
     GVN,
-    LICM,
-    FOLD,
     DCE,
     SIMPLIFY_CFG,
+    SWITCH,
+    ROTATE,
+    LOWER_MEMORY,
+    LOWER_UNGUARDED,
+    LICM,
     LAYOUT,
 ];
+
+macro_rules! pipeline {
+    ($lower:expr) => {
+        &[
+            ROTATE,
+            FOLD,
+            SCCP,
+            SIMPLIFY_CFG,
+            $lower,
+            SWITCH,
+            GVN,
+            LICM,
+            FOLD,
+            DCE,
+            SIMPLIFY_CFG,
+            LAYOUT,
+        ]
+    };
+}
+
+/// What runs behind construction, where every access to linear memory is checked. Loops are
+/// rotated first, so that tests in front of them whose outcome is known are folded; memory accesses
+/// are lowered before what merges and moves their parts.
+pub const CHECKED: Pipeline = pipeline!(LOWER_MEMORY);
+/// The same where guards check accesses to linear memory.
+pub const GUARDED: Pipeline = pipeline!(LOWER_UNGUARDED);
 
 /// The pass with this name.
 pub fn find(name: &str) -> Option<&'static Pass> {

@@ -368,6 +368,7 @@ impl<'a> Machine<'a> {
                         bytes.resize((new * PAGE_SIZE) as usize, 0);
                         pages
                     }
+                    None if self.module.memories[memory].memory64 => u64::MAX,
                     None => u64::from(u32::MAX),
                 }
             }
@@ -383,7 +384,10 @@ impl<'a> Machine<'a> {
             }
             (memory, (args[0] & ((1 << 40) - 1)) + mem.offset)
         } else {
-            (mem.memory.as_u32() as usize, (args[0] & 0xffff_ffff) + mem.offset)
+            let Some(address) = args[0].checked_add(mem.offset) else {
+                return Err(Stop::Trap(TrapCode::MemOutOfBounds));
+            };
+            (mem.memory.as_u32() as usize, address)
         };
         let bytes = &mut self.memories[memory];
         let end = address.checked_add(size as u64).filter(|&end| end <= bytes.len() as u64);
