@@ -43,11 +43,11 @@ fn main() {
         |code| median(100_000, || instance.invoke(code, &one, black_box(&mut slots)).unwrap());
     let mut frame = NativeFrame {
         ints: [1; INT_ARGS],
-        floats: [0; FLOAT_ARGS],
+        floats: [[0; 2]; FLOAT_ARGS],
         stack: std::ptr::null(),
         stack_words: 0,
         result_ints: [0; 2],
-        result_floats: [0; 2],
+        result_floats: [[0; 2]; 2],
     };
     // SAFETY: live code of the instance, a function of one argument.
     let enter =

@@ -7,7 +7,7 @@ use crate::module::FuncData;
 use crate::policy::EntryPoint;
 use crate::queue::Unit;
 use crate::store::{Caller, InstanceInner};
-use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode};
+use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode, Type};
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
     Frame, Services, SiteFeedback, Tier, Trap, TrapKind, VmContext, arch, walk_native,
@@ -239,7 +239,7 @@ impl Services for InstanceInner {
     ) -> Result<(), Box<Trap>> {
         let data = self.module.data_or_trap(func)?;
         let decl = &self.module.ir.dialect_ops[op];
-        let len = decl.params.len().max(decl.results.len());
+        let len = Type::slots_of(&decl.params).max(Type::slots_of(&decl.results));
         let site: &SiteFeedback = data.feedback.site(site);
         // SAFETY: the caller made room for operands and results.
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };

@@ -89,6 +89,6 @@ impl Code {
     /// Bytes of T0's stack that an outermost activation needs in front of its registers: an area
     /// for the results, and the header.
     pub(crate) fn base_bytes(&self) -> usize {
-        (self.sig.results.len() + HEADER_SLOTS) * size_of::<u64>()
+        (self.sig.result_slots() + HEADER_SLOTS) * size_of::<u64>()
     }
 }

@@ -152,7 +152,7 @@ pub unsafe fn call(ctx: *mut VmContext, func: FuncId, slots: &mut [u64]) -> Resu
     let entry = unsafe { Entry::begin(ctx)? };
     let code = entry.code_of(func)?;
     let fp = entry.activate_base(code)?;
-    for (i, &slot) in slots[..code.sig.params.len()].iter().enumerate() {
+    for (i, &slot) in slots[..code.sig.param_slots()].iter().enumerate() {
         fp.set((i * 8) as u32, slot);
     }
     // SAFETY: the feedback outlives the code.
@@ -167,7 +167,7 @@ pub unsafe fn call(ctx: *mut VmContext, func: FuncId, slots: &mut [u64]) -> Resu
             trap
         })?;
     }
-    let results = &mut slots[..code.sig.results.len()];
+    let results = &mut slots[..code.sig.result_slots()];
     entry.run(code, code.entry, fp, results)
 }
 
@@ -203,10 +203,12 @@ pub unsafe fn resume(
             }
         };
         for &reg in &frame.regs {
-            // SAFETY: the caller vouches that there is a value for each register of the state.
-            let value = unsafe { *values_left };
-            values_left = values_left.wrapping_add(1);
-            fp.set(code.places.layout.slot(reg) * 8, value);
+            for slot in code.places.layout.slots(reg) {
+                // SAFETY: the caller vouches that there is a value for each register of the state.
+                let value = unsafe { *values_left };
+                values_left = values_left.wrapping_add(1);
+                fp.set(slot * 8, value);
+            }
         }
         let ip = code.start_of(frame.resume).expect("a frame state names reachable instructions");
         outermost.get_or_insert(code);
@@ -214,6 +216,6 @@ pub unsafe fn resume(
     }
     let (Some(outermost), Some((fp, code, ip))) = (outermost, innermost) else { return Ok(()) };
     // SAFETY: the caller vouches that there is room for the results.
-    let results = unsafe { std::slice::from_raw_parts_mut(values, outermost.sig.results.len()) };
+    let results = unsafe { std::slice::from_raw_parts_mut(values, outermost.sig.result_slots()) };
     entry.run(code, ip, fp, results)
 }

@@ -4,7 +4,9 @@ mod world;
 
 use cupola_ir::{Module, Op};
 use world::World;
-use world::forms::{Form, SHAPES, canonical, combinations, interesting, module_of};
+use world::forms::{
+    Form, SHAPES, canonical, combinations, from_slots, immediates, interesting, module_of, to_slots,
+};
 
 fn pure_ops() -> impl Iterator<Item = Op> {
     Op::ALL.iter().copied().filter(|op| op.pure_signature().is_some())
@@ -14,11 +16,13 @@ fn pure_ops() -> impl Iterator<Item = Op> {
 fn forms(op: Op) -> Vec<Form> {
     let (params, _) = op.pure_signature().unwrap();
     let constants = interesting(params[params.len() - 1]).into_iter().map(Some);
-    [None].into_iter().chain(constants).map(|last| Form { op, last }).collect()
+    let lasts: Vec<_> = [None].into_iter().chain(constants).collect();
+    let immediates = immediates(op).into_iter();
+    immediates.flat_map(|imm| lasts.iter().map(move |&last| Form { op, last, imm })).collect()
 }
 
 /// The operands given by parameters, for each combination, with all operands.
-fn inputs(form: Form) -> impl Iterator<Item = (Vec<u64>, Vec<u64>)> {
+fn inputs(form: Form) -> impl Iterator<Item = (Vec<u128>, Vec<u128>)> {
     combinations(form.types().0).into_iter().filter_map(move |all| match form.last {
         Some(last) if all[all.len() - 1] != last => None,
         Some(_) => Some((all[..all.len() - 1].to_vec(), all)),
@@ -26,11 +30,10 @@ fn inputs(form: Form) -> impl Iterator<Item = (Vec<u64>, Vec<u64>)> {
     })
 }
 
-fn agrees(world: &World, name: &str, form: Form, args: &[u64], all: &[u64]) {
-    let ty = form.types().1;
-    let expected = form.op.eval(all).unwrap().map(|bits| canonical(ty, bits));
-    let found = match world.call(name, args) {
-        Ok(results) => Ok(canonical(ty, results[0])),
+fn agrees(world: &World, name: &str, form: Form, args: &[u128], all: &[u128]) {
+    let expected = form.op.eval(form.imm, all).unwrap().map(|bits| canonical(form.op, bits));
+    let found = match world.call(name, &to_slots(form.types().0, args)) {
+        Ok(results) => Ok(canonical(form.op, from_slots(&results))),
         Err(trap) => Err(trap.trap_code().unwrap()),
     };
     assert_eq!(found, expected, "{form:?} of {all:x?}");
@@ -60,8 +63,9 @@ fn fused_branches_go_where_the_comparison_says() {
         let world = module_of(forms.iter().map(|(form, shape)| form.branch(&module, *shape)));
         for (i, &(form, shape)) in forms.iter().enumerate() {
             for (mut args, all) in inputs(form) {
-                let cond = op.eval(&all).unwrap().unwrap() != 0;
+                let cond = op.eval(form.imm, &all).unwrap().unwrap() != 0;
                 args.push(3);
+                let args: Vec<u64> = args.iter().map(|&arg| arg as u64).collect();
                 let held = world.call(&format!("f{i}"), &args).unwrap()[0] as u32;
                 assert_eq!(held, Form::held(shape, cond, 3), "{form:?} {shape:?} of {all:x?}");
             }

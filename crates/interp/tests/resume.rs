@@ -102,7 +102,10 @@ impl Stepper<'_> {
                 let data = &body.insts[inst];
                 let args: Vec<u64> = data.args.iter().map(|&r| self.get(r)).collect();
                 let results = match (data.op.format(), data.imm) {
-                    (Format::Pure, _) => vec![data.op.eval(&args).unwrap().unwrap()],
+                    (Format::Pure, _) => {
+                        let args: Vec<u128> = args.into_iter().map(u128::from).collect();
+                        vec![data.op.eval(data.imm, &args).unwrap().unwrap() as u64]
+                    }
                     (Format::Const, Imm::Bits(bits)) => vec![bits],
                     (Format::Copy, _) => args,
                     (Format::Select, _) => vec![args[if args[0] != 0 { 1 } else { 2 }]],

@@ -3,9 +3,9 @@
 
 mod world;
 
-use cupola_ir::{Module, Op, Type};
+use cupola_ir::{Format, Module, Op, Type};
 use world::World;
-use world::forms::{Form, SHAPES, module_of};
+use world::forms::{Form, SHAPES, immediates, module_of, to_slots};
 
 const STACK: usize = 128 << 10;
 const TIMES: u64 = 20_000;
@@ -14,10 +14,10 @@ fn on_small_stack(f: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(STACK).spawn(f).unwrap().join().unwrap();
 }
 
-fn one(ty: Type) -> u64 {
+fn one(ty: Type) -> u128 {
     match ty {
-        Type::F32 => u64::from(1f32.to_bits()),
-        Type::F64 => 1f64.to_bits(),
+        Type::F32 => 1f32.to_bits().into(),
+        Type::F64 => 1f64.to_bits().into(),
         _ => 1,
     }
 }
@@ -28,13 +28,14 @@ fn pure_operations() {
         let module = Module::default();
         for op in Op::ALL.iter().copied().filter(|op| op.pure_signature().is_some()) {
             let (params, _) = op.pure_signature().unwrap();
-            let args: Vec<u64> = params.iter().map(|&ty| one(ty)).collect();
+            let args: Vec<u128> = params.iter().map(|&ty| one(ty)).collect();
             for last in [None, Some(args[args.len() - 1])] {
-                let form = Form { op, last };
+                let form = Form { op, last, imm: immediates(op)[0] };
                 let shapes = SHAPES.iter().filter(|_| op.is_compare());
                 let branches = shapes.map(|&shape| form.branch(&module, shape));
                 let world = module_of([form.looped(&module)].into_iter().chain(branches));
-                let mut args = args[..args.len() - usize::from(last.is_some())].to_vec();
+                let args = &args[..args.len() - usize::from(last.is_some())];
+                let mut args = to_slots(params, args);
                 args.push(TIMES);
                 for func in world.module.funcs.keys() {
                     world.call(&format!("f{}", func.as_u32()), &args).unwrap();
@@ -47,22 +48,24 @@ fn pure_operations() {
 /// Calls `%f(n)` of a module, which loops over the statements in `body`.
 fn loops_over(decls: &str, regs: &str, body: &str) {
     let source = format!(
-        "memory $m 1 4\nmemory $n 1\nglobal $g mut i64 = 0\n{decls}
+        "memory $m 1 4\nmemory $n 1\nglobal $g mut i64 = 0\nglobal $v mut v128 = 0x0\n{decls}
         func %leaf0() {{ block0: return }}
         func %leaf1(a: i32) -> i32 {{ block0: return a }}
         func %leaf2(a: i32, b: i32) -> (i32, i32) {{ block0: return b, a }}
         func %leaf3(a: i32, b: i32, c: i32) -> i32 {{ block0: return c }}
         func %leaf4(a: i32, b: i32, c: i32, d: i32) -> i32 {{ block0: return d }}
+        func %leaf_v(a: v128, b: i32) -> (v128, i32) {{ block0: return a, b }}
         func %leaf5(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32 {{ block0: return e }}
         table $t = [%leaf1]
         export func %f(n: i32) {{
-          reg i: i32, v32: i32, v64: i64, f32: f32, f64: f64 {regs}
+          reg i: i32, v32: i32, v64: i64, f32: f32, f64: f64, v128: v128 {regs}
         block0:
           i = i32.const 0
           v32 = i32.const 16
           v64 = i64.const 0
           f32 = f32.const 0.5
           f64 = f64.const 0.5
+          v128 = v128.const 0x1
           br loop
         loop:
           {body}
@@ -96,9 +99,20 @@ fn memory_accesses() {
             Type::I64 => "v64",
             Type::F32 => "f32",
             Type::F64 => "f64",
+            Type::V128 => "v128",
         };
         let raw = op.to_raw().unwrap();
-        if op.effects().contains(cupola_ir::Effects::WRITES_MEMORY) {
+        if op.format() == Format::LoadLane {
+            body += &format!("z = i32.const 0\nb = memory.base $m\n");
+            body += &format!("v128 = {op} $m, z, v128, offset=8, lane=1\n");
+            body += &format!("v128 = {op} $n, z, v128, offset=8, lane=1\n");
+            body += &format!("v128 = {raw} b, v128, offset=8, lane=1\n");
+        } else if op.format() == Format::StoreLane {
+            body += &format!("z = i32.const 0\nb = memory.base $m\n");
+            body += &format!("{op} $m, z, v128, offset=8, lane=1\n");
+            body += &format!("{op} $n, z, v128, offset=8, lane=1\n");
+            body += &format!("{raw} b, v128, offset=8, lane=1\n");
+        } else if op.effects().contains(cupola_ir::Effects::WRITES_MEMORY) {
             body += &format!("z = i32.const 0\n{op} $m, z, {value}, offset=8\n");
             body += &format!("{op} $n, z, {value}, offset=8\nb = memory.base $m\n");
             body += &format!("{raw} b, {value}, offset=8\n");
@@ -126,6 +140,12 @@ fn state_and_control() {
          global.set $g, k
          c = copy i
          d = select c, v32, n
+         v = global.get $v
+         w = copy v
+         u = select c, w, v128
+         global.set $v, u
+         w = v128.const 0x12345678901234567890
+         global.set $v, w
          x, y = dialect test.swap(g, k)
          trap_if z, unreachable
          br_table i, [a, a], b
@@ -155,6 +175,7 @@ fn calls_and_counters() {
          p = call %leaf3(p, q, i)
          p = call %leaf4(p, q, i, i)
          p = call %leaf5(p, q, i, i, i)
+         v, p = call %leaf_v(v128, p)
          h = call %host(i)
          z = i32.const 0
          p = call_indirect $t[z](p) : (i32) -> i32",

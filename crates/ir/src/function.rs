@@ -252,6 +252,12 @@ impl FrameLayout {
         self.offsets[reg.as_u32() as usize]
     }
 
+    /// All slots of a register.
+    pub fn slots(&self, reg: Reg) -> std::ops::Range<u32> {
+        let index = reg.as_u32() as usize;
+        self.offsets[index]..self.offsets.get(index + 1).copied().unwrap_or(self.size)
+    }
+
     /// How many slots the frame has.
     pub fn size(&self) -> u32 {
         self.size

@@ -1,9 +1,10 @@
 //! The native calling convention: System V AMD64, with the context as the first argument.
 //!
-//! Arguments behind the context go to registers and stack as the C calling convention has it.
-//! Results: up to two integers and up to two floats in registers (`rax`, `rdx`, `xmm0`, `xmm1`).
+//! Arguments behind the context go to registers and stack as the C calling convention has it;
+//! vectors go where floats do, on the stack at addresses that are multiples of 16. Results: up to
+//! two integers and up to two floats or vectors in registers (`rax`, `rdx`, `xmm0`, `xmm1`).
 //! A function with more results than that takes one more argument, right behind the context: the
-//! address of an area to which it stores all of them, 8 bytes each, in order.
+//! address of an area to which it stores all of them, in slots, in order.
 
 use cupola_ir::{Signature, Type};
 use smallvec::{SmallVec, smallvec};
@@ -20,7 +21,7 @@ pub enum ArgLoc {
     Int(u8),
     /// In the floating-point argument register with this index.
     Float(u8),
-    /// On the stack, in the 8-byte word with this index.
+    /// On the stack, in the 8-byte word with this index (and the next, for a vector).
     Stack(u16),
 }
 
@@ -31,13 +32,13 @@ pub enum ResultLoc {
     Int(u8),
     /// In the floating-point result register with this index.
     Float(u8),
-    /// In the result area, in the 8-byte word with this index.
+    /// In the result area, in the slot with this index (and the next, for a vector).
     Area(u16),
 }
 
 /// Whether results of these types need a result area.
 pub fn needs_result_area(results: &[Type]) -> bool {
-    let floats = results.iter().filter(|ty| ty.is_float()).count();
+    let floats = results.iter().filter(|ty| ty.in_float_register()).count();
     floats > 2 || results.len() - floats > 2
 }
 
@@ -60,8 +61,9 @@ impl NativeSig {
     /// The places for `sig`.
     pub fn of(sig: &Signature) -> NativeSig {
         let result_area = needs_result_area(&sig.results);
-        let (mut ints, mut floats, mut stack_words) = (if result_area { 2 } else { 1 }, 0, 0);
-        let mut place = |float: bool| {
+        let (mut ints, mut floats, mut stack_words) = (if result_area { 2 } else { 1 }, 0, 0u16);
+        let mut place = |ty: &Type| {
+            let float = ty.in_float_register();
             let (used, limit) =
                 if float { (&mut floats, FLOAT_ARGS) } else { (&mut ints, INT_ARGS) };
             if *used < limit {
@@ -69,27 +71,26 @@ impl NativeSig {
                 let index = (*used - 1) as u8;
                 if float { ArgLoc::Float(index) } else { ArgLoc::Int(index) }
             } else {
-                stack_words += 1;
-                ArgLoc::Stack(stack_words - 1)
+                let words = ty.slots() as u16;
+                let word = stack_words.next_multiple_of(words);
+                stack_words = word + words;
+                ArgLoc::Stack(word)
             }
         };
-        let params = sig.params.iter().map(|ty| place(ty.is_float())).collect();
-        let (mut ints, mut floats) = (0, 0);
+        let params = sig.params.iter().map(&mut place).collect();
+        let (mut ints, mut floats, mut slots) = (0, 0, 0);
         let results = sig
             .results
             .iter()
-            .enumerate()
-            .map(|(i, ty)| {
+            .map(|ty| {
                 if result_area {
-                    ResultLoc::Area(i as u16)
+                    slots += ty.slots() as u16;
+                    ResultLoc::Area(slots - ty.slots() as u16)
                 } else {
-                    let used = if ty.is_float() { &mut floats } else { &mut ints };
+                    let float = ty.in_float_register();
+                    let used = if float { &mut floats } else { &mut ints };
                     *used += 1;
-                    if ty.is_float() {
-                        ResultLoc::Float(*used - 1)
-                    } else {
-                        ResultLoc::Int(*used - 1)
-                    }
+                    if float { ResultLoc::Float(*used - 1) } else { ResultLoc::Int(*used - 1) }
                 }
             })
             .collect();
@@ -101,6 +102,16 @@ impl NativeSig {
     /// address of a T0 frame's slots, and it returns the function's results.
     pub fn osr(sig: &Signature) -> NativeSig {
         NativeSig::of(&Signature { params: smallvec![Type::I64], results: sig.results.clone() })
+    }
+
+    /// How many slots the arguments take.
+    pub fn param_slots(&self) -> usize {
+        Type::slots_of(&self.types.params)
+    }
+
+    /// How many slots the results take.
+    pub fn result_slots(&self) -> usize {
+        Type::slots_of(&self.types.results)
     }
 
     /// What a T0 slot holds for a value that travelled in a 64-bit register or word, whose upper
@@ -117,14 +128,14 @@ impl NativeSig {
 pub struct NativeFrame {
     /// Integer argument registers; the first is the context.
     pub ints: [u64; INT_ARGS],
-    /// Floating-point argument registers, low 64 bits.
-    pub floats: [u64; FLOAT_ARGS],
+    /// Floating-point argument registers.
+    pub floats: [[u64; 2]; FLOAT_ARGS],
     /// The stack arguments.
     pub stack: *const u64,
     /// How many words of them there are.
     pub stack_words: usize,
     /// Integer result registers.
     pub result_ints: [u64; 2],
-    /// Floating-point result registers, low 64 bits.
-    pub result_floats: [u64; 2],
+    /// Floating-point result registers.
+    pub result_floats: [[u64; 2]; 2],
 }

@@ -7,7 +7,7 @@
 use crate::feedback::FuncFeedback;
 use crate::services::Services;
 use crate::trap::Trap;
-use cupola_ir::{FuncId, GlobalId, MemId, Module, TableId};
+use cupola_ir::{FuncId, GlobalDecl, GlobalId, MemId, Module, TableId};
 use serde::{Deserialize, Serialize};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
@@ -213,7 +213,7 @@ pub struct Fault {
 pub struct ContextLayout {
     memories: u32,
     tables: u32,
-    globals: u32,
+    globals: Vec<u32>,
     size: u32,
     sig_ids: Vec<u32>,
 }
@@ -227,8 +227,12 @@ impl ContextLayout {
     ) -> ContextLayout {
         let memories = size_of::<VmContext>() as u32;
         let tables = memories + module.memories.len() as u32 * size_of::<VmMemory>() as u32;
-        let globals = tables + module.tables.len() as u32 * size_of::<VmTable>() as u32;
-        let size = globals + module.globals.len() as u32 * 8;
+        let mut size = tables + module.tables.len() as u32 * size_of::<VmTable>() as u32;
+        let place = |global: &GlobalDecl| {
+            size += global.ty.slots() * 8;
+            size - global.ty.slots() * 8
+        };
+        let globals = module.globals.values().map(place).collect();
         let sig_ids = module.sigs.values().map(&mut sig_id).collect();
         ContextLayout { memories, tables, globals, size, sig_ids }
     }
@@ -243,9 +247,9 @@ impl ContextLayout {
         self.tables + table.as_u32() * size_of::<VmTable>() as u32
     }
 
-    /// Offset of a global's slot.
+    /// Offset of a global's slot, or of the lower of its two.
     pub fn global(&self, global: GlobalId) -> u32 {
-        self.globals + global.as_u32() * 8
+        self.globals[global.as_u32() as usize]
     }
 
     /// Size of a context in bytes; it is aligned to 16.

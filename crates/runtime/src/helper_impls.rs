@@ -94,7 +94,7 @@ pub(crate) unsafe extern "C" fn enter(ctx: *mut VmContext, func: u32, frame: *mu
         run(ctx, |services| {
             let sig = services.native_sig(func);
             let mut slots: SmallVec<[u64; 16]> =
-                SmallVec::from_elem(0, sig.params.len().max(sig.results.len()));
+                SmallVec::from_elem(0, sig.param_slots().max(sig.result_slots()));
             load_arguments(sig, &*frame, &mut slots);
             services.call(ctx, func, &mut slots)?;
             store_results(sig, &mut *frame, &slots);
@@ -105,28 +105,40 @@ pub(crate) unsafe extern "C" fn enter(ctx: *mut VmContext, func: u32, frame: *mu
 
 /// # Safety
 /// `frame` must hold a call's arguments by `sig`.
-unsafe fn load_arguments(sig: &NativeSig, frame: &NativeFrame, slots: &mut [u64]) {
-    for ((slot, loc), ty) in slots.iter_mut().zip(&sig.params).zip(&sig.types.params) {
-        let value = match *loc {
-            ArgLoc::Int(index) => frame.ints[usize::from(index)],
-            ArgLoc::Float(index) => frame.floats[usize::from(index)],
+unsafe fn load_arguments(sig: &NativeSig, frame: &NativeFrame, mut slots: &mut [u64]) {
+    for (loc, ty) in sig.params.iter().zip(&sig.types.params) {
+        let (own, rest) = slots.split_at_mut(ty.slots() as usize);
+        slots = rest;
+        match *loc {
+            ArgLoc::Int(index) => own[0] = frame.ints[usize::from(index)],
+            ArgLoc::Float(index) => {
+                own.copy_from_slice(&frame.floats[usize::from(index)][..own.len()]);
+            }
             // SAFETY: the caller passed as many stack words as the signature says.
-            ArgLoc::Stack(index) => unsafe { *frame.stack.add(usize::from(index)) },
-        };
-        *slot = NativeSig::zero_extend(value, *ty);
+            ArgLoc::Stack(index) => own.copy_from_slice(unsafe {
+                std::slice::from_raw_parts(frame.stack.add(usize::from(index)), own.len())
+            }),
+        }
+        own[0] = NativeSig::zero_extend(own[0], *ty);
     }
 }
 
 /// # Safety
 /// `frame` must be that of a call by `sig`.
-unsafe fn store_results(sig: &NativeSig, frame: &mut NativeFrame, slots: &[u64]) {
+unsafe fn store_results(sig: &NativeSig, frame: &mut NativeFrame, mut slots: &[u64]) {
     let area = frame.ints[1] as *mut u64;
-    for (loc, &slot) in sig.results.iter().zip(slots) {
+    for (loc, ty) in sig.results.iter().zip(&sig.types.results) {
+        let (own, rest) = slots.split_at(ty.slots() as usize);
+        slots = rest;
         match *loc {
-            ResultLoc::Int(index) => frame.result_ints[usize::from(index)] = slot,
-            ResultLoc::Float(index) => frame.result_floats[usize::from(index)] = slot,
+            ResultLoc::Int(index) => frame.result_ints[usize::from(index)] = own[0],
+            ResultLoc::Float(index) => {
+                frame.result_floats[usize::from(index)][..own.len()].copy_from_slice(own);
+            }
             // SAFETY: the caller passed the address of an area for all results.
-            ResultLoc::Area(index) => unsafe { area.add(usize::from(index)).write(slot) },
+            ResultLoc::Area(index) => unsafe {
+                area.add(usize::from(index)).copy_from_nonoverlapping(own.as_ptr(), own.len());
+            },
         }
     }
 }

@@ -71,21 +71,26 @@ pub unsafe fn invoke_slots(
     sig: &NativeSig,
     slots: &mut [u64],
 ) -> Result<(), Box<Trap>> {
-    debug_assert!(slots.len() >= sig.params.len().max(sig.results.len()));
+    debug_assert!(slots.len() >= sig.param_slots().max(sig.result_slots()));
     let mut stack: SmallVec<[u64; 8]> = SmallVec::from_elem(0, usize::from(sig.stack_words));
     let mut frame = NativeFrame {
         ints: [0; INT_ARGS],
-        floats: [0; FLOAT_ARGS],
+        floats: [[0; 2]; FLOAT_ARGS],
         stack: std::ptr::null(),
         stack_words: stack.len(),
         result_ints: [0; 2],
-        result_floats: [0; 2],
+        result_floats: [[0; 2]; 2],
     };
-    for (loc, &slot) in sig.params.iter().zip(slots.iter()) {
+    let mut rest = &*slots;
+    for (loc, ty) in sig.params.iter().zip(&sig.types.params) {
+        let (own, after) = rest.split_at(ty.slots() as usize);
+        rest = after;
         match *loc {
-            ArgLoc::Int(index) => frame.ints[usize::from(index)] = slot,
-            ArgLoc::Float(index) => frame.floats[usize::from(index)] = slot,
-            ArgLoc::Stack(index) => stack[usize::from(index)] = slot,
+            ArgLoc::Int(index) => frame.ints[usize::from(index)] = own[0],
+            ArgLoc::Float(index) => {
+                frame.floats[usize::from(index)][..own.len()].copy_from_slice(own);
+            }
+            ArgLoc::Stack(index) => stack[usize::from(index)..][..own.len()].copy_from_slice(own),
         }
     }
     frame.stack = stack.as_ptr();
@@ -96,15 +101,20 @@ pub unsafe fn invoke_slots(
     }
     // SAFETY: the caller's duty is that of `invoke`; the frame is laid out by the signature.
     unsafe { invoke(ctx, code, &mut frame)? };
-    for (i, (loc, ty)) in sig.results.iter().zip(&sig.types.results).enumerate() {
+    let mut first = 0;
+    for (loc, ty) in sig.results.iter().zip(&sig.types.results) {
+        let count = ty.slots() as usize;
         // SAFETY: the caller vouches for the length of `slots`.
-        let slot = unsafe { &mut *area.add(i) };
-        let value = match *loc {
-            ResultLoc::Int(index) => frame.result_ints[usize::from(index)],
-            ResultLoc::Float(index) => frame.result_floats[usize::from(index)],
-            ResultLoc::Area(_) => *slot,
-        };
-        *slot = NativeSig::zero_extend(value, *ty);
+        let own = unsafe { std::slice::from_raw_parts_mut(area.add(first), count) };
+        first += count;
+        match *loc {
+            ResultLoc::Int(index) => own[0] = frame.result_ints[usize::from(index)],
+            ResultLoc::Float(index) => {
+                own.copy_from_slice(&frame.result_floats[usize::from(index)][..count]);
+            }
+            ResultLoc::Area(_) => {}
+        }
+        own[0] = NativeSig::zero_extend(own[0], *ty);
     }
     Ok(())
 }

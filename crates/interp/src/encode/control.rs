@@ -3,7 +3,7 @@
 use super::simple::{self, Operands};
 use super::{Encoder, Label, Stub};
 use crate::handlers::{BRANCH_IF, BranchForms, branch, call, plain};
-use cupola_ir::{Block, Format, Imm, Inst, SrcLoc};
+use cupola_ir::{Block, Format, Imm, Inst, SrcLoc, Type};
 use smallvec::smallvec;
 
 impl Encoder<'_> {
@@ -30,7 +30,7 @@ impl Encoder<'_> {
             Format::Return => {
                 let mut slots = Vec::with_capacity(data.args.len());
                 for &reg in &data.args {
-                    slots.push(self.read(reg));
+                    slots.extend(self.read_slots(reg));
                 }
                 match slots.as_slice() {
                     [] => self.begin(inst, call::return_none),
@@ -193,7 +193,8 @@ impl Encoder<'_> {
                 Stub::Copy { inst, behind } => {
                     let data = self.data(inst);
                     let [src, dest] = [data.args[0], data.results[0]].map(|reg| self.slot(reg));
-                    self.begin(inst, plain::copy);
+                    let ty = self.body.regs[data.results[0]];
+                    self.begin(inst, if ty == Type::V128 { plain::copy128 } else { plain::copy });
                     self.words.extend([dest, src]);
                     let start = self.words.len();
                     self.handler(branch::br);

@@ -2,7 +2,7 @@
 //! instructions, instead of by data flow.
 
 use cupola_ir::analysis::{Cfg, LoopHeaders};
-use cupola_ir::{Block, Function, Imm, Reg};
+use cupola_ir::{Block, Function, Reg};
 
 /// Facts about registers.
 pub(super) struct Facts {
@@ -11,7 +11,7 @@ pub(super) struct Facts {
     crosses_blocks: Vec<bool>,
     /// By register: the constant that it holds wherever it may be read, and the block that assigns
     /// it.
-    constants: Vec<Option<(u64, Block)>>,
+    constants: Vec<Option<(u128, Block)>>,
     /// The place in reverse postorder of the last loop header.
     last_header: Option<u32>,
 }
@@ -33,8 +33,8 @@ impl Facts {
                 }
                 for &reg in &data.results {
                     let reg = index(reg);
-                    constants[reg] = match data.imm {
-                        Imm::Bits(bits) if assigned_in[reg].is_none() => Some((bits, block)),
+                    constants[reg] = match data.imm.constant_bits() {
+                        Some(bits) if assigned_in[reg].is_none() => Some((bits, block)),
                         _ => None,
                     };
                     assigned_in[reg] = Some(block);
@@ -52,7 +52,7 @@ impl Facts {
 
     /// The constant that the only assignment of the register gives it. Since no register is read
     /// that is not assigned on every path, it has this value at each of its uses.
-    pub fn constant(&self, reg: Reg) -> Option<u64> {
+    pub fn constant(&self, reg: Reg) -> Option<u128> {
         self.constants[index(reg)].map(|(bits, _)| bits)
     }
 

@@ -29,7 +29,7 @@ use crate::dispatch::{HEADER_SLOTS, Ip};
 use crate::handlers::{call, plain};
 use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{
-    Block, Format, FrameLayout, FuncId, Function, Imm, Inst, InstData, Module, Reg, SigId, SrcLoc,
+    Block, Format, FrameLayout, FuncId, Function, Inst, InstData, Module, Reg, SigId, SrcLoc, Type,
 };
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{CodegenOptions, ContextLayout, Feedback};
@@ -68,7 +68,7 @@ impl Code {
             constants: vec![Constant::default(); body.regs.len()],
             era: 0,
             sigs: Vec::new(),
-            outside_slots: body.sig.results.len().max(1),
+            outside_slots: Type::slots_of(&body.sig.results).max(1),
             next_block: None,
             cfg: &cfg,
         };
@@ -80,7 +80,7 @@ impl Code {
 #[derive(Copy, Clone, Default)]
 struct Constant {
     /// The value, if `era` is the current one.
-    bits: u64,
+    bits: u128,
     era: u32,
     /// Whether the slot holds it by now.
     stored: bool,
@@ -189,7 +189,7 @@ impl Encoder<'_> {
                 return 2;
             }
             Format::Const => {
-                let Imm::Bits(bits) = data.imm else { return 1 };
+                let Some(bits) = data.imm.constant_bits() else { return 1 };
                 self.define_constant(data.results[0], bits);
                 return 1;
             }
@@ -253,7 +253,7 @@ impl Encoder<'_> {
     /// start of the caller's area, one after the other.
     fn emit_exit(&mut self) -> usize {
         let exit = self.words.len();
-        for i in 0..self.body.sig.results.len() {
+        for i in 0..Type::slots_of(&self.body.sig.results) {
             self.words.push(i as u32 * 8);
         }
         self.handler(call::exit);

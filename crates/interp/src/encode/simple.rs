@@ -1,6 +1,7 @@
 //! Instructions within a block.
 
 use super::Encoder;
+use super::emit::slots_from;
 use crate::handlers::{self, call, plain, services};
 use cupola_ir::{Effects, Format, Imm, Inst, MemArg, Op, Reg, SigId, Type};
 use cupola_runtime::FuncCell;
@@ -10,7 +11,7 @@ use smallvec::SmallVec;
 /// Operands as they are written: registers' slots, then maybe a constant.
 pub(super) struct Operands {
     pub slots: SmallVec<[u32; 4]>,
-    pub imm: Option<(u64, Type)>,
+    pub imm: Option<(u128, Type)>,
 }
 
 impl Encoder<'_> {
@@ -22,14 +23,40 @@ impl Encoder<'_> {
         let dest = dest.map_or(0, |reg| self.slot(reg));
         match (data.op.format(), data.imm) {
             (Format::Pure, _) => self.pure(inst, dest),
+            (Format::Lane, Imm::Lane(lane)) => {
+                let Some(handler) = handlers::lane_op(data.op) else { return };
+                let args = self.read_all(&data.args);
+                self.begin(inst, handler);
+                self.word(dest);
+                self.words.extend(args);
+                self.word(lane.into());
+            }
+            (Format::Shuffle, Imm::Shuffle(lanes)) => {
+                let args = self.read_all(&data.args);
+                self.begin(inst, plain::i8x16_shuffle);
+                self.word(dest);
+                self.words.extend(args);
+                self.vector(u128::from_le_bytes(lanes));
+            }
             (Format::Load, Imm::Mem(mem)) => self.access(inst, mem, dest),
             (Format::Store, Imm::Mem(mem)) => {
                 let value = self.read(data.args[1]);
                 self.access(inst, mem, value);
             }
+            (Format::LoadLane, Imm::MemLane(mem, lane)) => {
+                let vector = self.read(data.args[1]);
+                self.access(inst, mem, dest);
+                self.words.extend([vector, lane.into()]);
+            }
+            (Format::StoreLane, Imm::MemLane(mem, lane)) => {
+                let vector = self.read(data.args[1]);
+                self.access(inst, mem, vector);
+                self.word(lane.into());
+            }
             (Format::Select, _) => {
                 let args = [data.args[0], data.args[1], data.args[2]].map(|reg| self.read(reg));
-                self.begin(inst, plain::select);
+                let is_vector = self.is_vector(data.args[1]);
+                self.begin(inst, if is_vector { plain::select128 } else { plain::select });
                 self.word(dest);
                 self.words.extend(args);
             }
@@ -53,11 +80,15 @@ impl Encoder<'_> {
             }
             (Format::GlobalGet, Imm::Global(global)) => {
                 let offset = self.context.global(global);
-                self.state(inst, plain::global_get, dest, offset);
+                let is_vector = self.is_vector(data.results[0]);
+                let handler = if is_vector { plain::global_get128 } else { plain::global_get };
+                self.state(inst, handler, dest, offset);
             }
             (Format::GlobalSet, Imm::Global(global)) => {
                 let (value, offset) = (self.read(data.args[0]), self.context.global(global));
-                self.state(inst, plain::global_set, value, offset);
+                let is_vector = self.is_vector(data.args[0]);
+                let handler = if is_vector { plain::global_set128 } else { plain::global_set };
+                self.state(inst, handler, value, offset);
             }
             (Format::TrapIf, Imm::Trap(code)) => {
                 let cond = self.read(data.args[0]);
@@ -108,7 +139,8 @@ impl Encoder<'_> {
     pub(super) fn write_operands(&mut self, operands: &Operands) {
         self.words.extend_from_slice(&operands.slots);
         match operands.imm {
-            Some((bits, ty)) if ty.bytes() > 4 => self.double(bits),
+            Some((bits, Type::V128)) => self.vector(bits),
+            Some((bits, ty)) if ty.bytes() > 4 => self.double(bits as u64),
             Some((bits, _)) => self.word(bits as u32),
             None => {}
         }
@@ -130,7 +162,7 @@ impl Encoder<'_> {
             return self.define_constant(dest, bits);
         }
         let src = self.read(src);
-        self.begin(inst, plain::copy);
+        self.begin(inst, if self.is_vector(dest) { plain::copy128 } else { plain::copy });
         let dest_slot = self.slot(dest);
         self.words.extend([dest_slot, src]);
         self.forget(dest);
@@ -171,27 +203,45 @@ impl Encoder<'_> {
         index as u32
     }
 
-    /// The slots of results; `dest` is that of a single one.
+    /// The slots of results; `dest` is the first of a single one.
     fn results(&mut self, inst: Inst, dest: u32) {
         match self.body.insts[inst].results.as_slice() {
-            [_] => self.word(dest),
+            &[reg] => self.words.extend(slots_from(dest, self.body.regs[reg])),
             many => {
                 for &reg in many {
-                    let slot = self.slot(reg);
-                    self.word(slot);
+                    let slots = self.slots(reg);
+                    self.words.extend(slots);
                 }
             }
         }
     }
 
+    fn count_slots(&self, regs: &[Reg]) -> usize {
+        regs.iter().map(|&reg| self.body.regs[reg].slots() as usize).sum()
+    }
+
     fn outside(&mut self, inst: Inst) {
         let data = self.data(inst);
-        let slots = data.args.len().max(data.results.len());
+        let slots = self.count_slots(&data.args).max(self.count_slots(&data.results));
         self.outside_slots = self.outside_slots.max(slots);
     }
 
+    /// The first slot of each register.
     fn read_all(&mut self, regs: &[Reg]) -> SmallVec<[u32; 8]> {
         regs.iter().map(|&reg| self.read(reg)).collect()
+    }
+
+    /// All slots of registers.
+    fn read_all_slots(&mut self, regs: &[Reg]) -> SmallVec<[u32; 8]> {
+        let mut slots = SmallVec::new();
+        for &reg in regs {
+            slots.extend(self.read_slots(reg));
+        }
+        slots
+    }
+
+    fn is_vector(&self, reg: Reg) -> bool {
+        self.body.regs[reg] == Type::V128
     }
 
     /// The words that all calls have: where the results stand, signature, distance to the callee.
@@ -204,7 +254,7 @@ impl Encoder<'_> {
     fn call(&mut self, inst: Inst, func: cupola_ir::FuncId, dest: u32) {
         let module = self.module;
         self.outside(inst);
-        let args = self.read_all(&self.body.insts[inst].args);
+        let args = self.read_all_slots(&self.body.insts[inst].args);
         let handler = match args.len() {
             _ if module.is_import(func) => services::call_native,
             0 => call::call::<0>,
@@ -226,7 +276,7 @@ impl Encoder<'_> {
         let Imm::Indirect(sig, table, site) = data.imm else { return };
         let Some((&index, args)) = data.args.split_last() else { return };
         self.outside(inst);
-        let args = self.read_all(args);
+        let args = self.read_all_slots(args);
         let index = self.read(index);
         self.begin(inst, call::call_indirect);
         self.call_head(call::INDIRECT_ARGS + args.len(), sig);
@@ -242,10 +292,10 @@ impl Encoder<'_> {
         let data = &self.body.insts[inst];
         let Imm::Dialect(op, site) = data.imm else { return };
         self.outside(inst);
-        let args = self.read_all(&data.args);
+        let args = self.read_all_slots(&data.args);
         self.begin(inst, services::dialect);
         let results = services::DIALECT_ARGS + args.len();
-        let count = data.results.len() as u32;
+        let count = self.count_slots(&data.results) as u32;
         self.words.extend([results as u32, count, op.as_u32(), site.as_u32()]);
         self.words.extend(args);
         self.results(inst, dest);

@@ -70,7 +70,7 @@ fn behind_call(ip: Ip, fp: Fp, st: &mut State, done: bool) -> Flow {
     if !done {
         return Flow::Trap;
     }
-    let results = fp.code().sigs[ip.word(SIG) as usize].results.len();
+    let results = fp.code().sigs[ip.word(SIG) as usize].result_slots();
     let mem = st.mem();
     next(ip.skip(ip.word(RESULTS) as usize + results), fp, st, mem)
 }
@@ -79,8 +79,8 @@ fn behind_call(ip: Ip, fp: Fp, st: &mut State, done: bool) -> Flow {
 #[inline(never)]
 fn call_out(ip: Ip, fp: Fp, st: &mut State, args: usize, target: &VmFuncRef) -> bool {
     let sig = &fp.code().sigs[ip.word(SIG) as usize];
-    let slots = sig.params.len().max(sig.results.len());
-    let results = (ip.word(RESULTS) as usize, sig.results.len());
+    let slots = sig.param_slots().max(sig.result_slots());
+    let results = (ip.word(RESULTS) as usize, sig.result_slots());
     // SAFETY: the cell of a function lives as long as the context.
     let native = unsafe { (*target.cell).native.load(Ordering::Acquire) };
     let ctx = target.context;
@@ -176,7 +176,7 @@ pub(crate) extern "C-unwind" fn loop_hot(
             next(header, fp, st, mem)
         }
         LoopHot::Returned => {
-            let (to, caller) = (fp.return_to().skip(fp.code().sig.results.len()), fp.caller());
+            let (to, caller) = (fp.return_to().skip(fp.code().sig.result_slots()), fp.caller());
             let mem = st.mem();
             next(to, caller, st, mem)
         }
@@ -203,13 +203,13 @@ fn count_loop(ip: Ip, fp: Fp, st: &mut State, loop_id: u32) -> LoopHot {
         if entry.is_null() {
             return Ok(LoopHot::Stay);
         }
-        let slots = scratch(fp, code.sig.results.len().max(1));
+        let slots = scratch(fp, code.sig.result_slots().max(1));
         slots[0] = fp.0 as u64;
         // SAFETY: the code is an entry at this loop's header, which takes the registers' slots.
         let ran = unsafe { invoke_slots(st.ctx, entry, &code.osr, slots) };
         st.moved_on = ran.is_err();
         ran?;
-        for (i, &slot) in slots[..code.sig.results.len()].iter().enumerate() {
+        for (i, &slot) in slots[..code.sig.result_slots()].iter().enumerate() {
             fp.caller().set(fp.return_to().word(i), slot);
         }
         Ok(LoopHot::Returned)

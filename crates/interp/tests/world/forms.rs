@@ -6,7 +6,8 @@ use cupola_ir::*;
 #[derive(Copy, Clone, Debug)]
 pub struct Form {
     pub op: Op,
-    pub last: Option<u64>,
+    pub last: Option<u128>,
+    pub imm: Imm,
 }
 
 /// Where the targets of a fused branch stand.
@@ -41,9 +42,15 @@ impl Form {
         let mut args: Vec<Reg> = (0..self.params().len()).map(|i| b.param(i)).collect();
         if let Some(bits) = self.last {
             let ty = self.types().0[args.len()];
-            args.push(b.constant(ty, bits));
+            args.push(b.bits(ty, bits));
         }
         args
+    }
+
+    fn emit(self, b: &mut FunctionBuilder<'_>, args: &[Reg]) -> Reg {
+        let result = b.reg(self.types().1);
+        b.push(InstData::new(self.op, args, &[result]).with_imm(self.imm));
+        result
     }
 
     fn sig(self, extra: &[Type], result: Type) -> Signature {
@@ -54,7 +61,7 @@ impl Form {
     pub fn plain(self, module: &Module) -> Function {
         let mut b = FunctionBuilder::new(module, self.sig(&[], self.types().1));
         let args = self.args(&mut b);
-        let result = b.ins(self.op, &args);
+        let result = self.emit(&mut b, &args);
         b.return_(&[result]);
         b.finish()
     }
@@ -69,7 +76,7 @@ impl Form {
         b.br(body);
         b.switch_to(body);
         let args = self.args(&mut b);
-        let result = b.ins(self.op, &args);
+        let result = self.emit(&mut b, &args);
         let one = b.i32(1);
         b.ins_to(i, Op::I32Add, &[i, one]);
         let more = b.ins(Op::I32LtU, &[i, count]);
@@ -159,9 +166,41 @@ impl Form {
     }
 }
 
-/// Slots worth trying for a type.
-pub fn interesting(ty: Type) -> Vec<u64> {
+/// The immediates to try an operation with.
+pub fn immediates(op: Op) -> Vec<Imm> {
+    match (op.format(), op.lanes()) {
+        (Format::Lane, Some(lanes)) => (0..lanes).map(Imm::Lane).collect(),
+        (Format::Shuffle, _) => {
+            let mixed = [0, 16, 1, 17, 31, 15, 8, 7, 30, 2, 2, 2, 20, 21, 22, 23];
+            vec![Imm::Shuffle(std::array::from_fn(|i| i as u8)), Imm::Shuffle(mixed)]
+        }
+        _ => vec![Imm::None],
+    }
+}
+
+/// Values worth trying for a type.
+pub fn interesting(ty: Type) -> Vec<u128> {
+    if ty == Type::V128 {
+        let floats = |a: f32, b: f32| {
+            u128::from(a.to_bits()) << 64 | u128::from(b.to_bits()) << 32 | 0x8000_0000
+        };
+        return vec![
+            0,
+            u128::MAX,
+            0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100,
+            0x8000_7fff_0080_007f_ff80_fe81_0001_00ff,
+            floats(1.5, -2.5),
+            floats(f32::NAN, 3e9),
+            u128::from((-2.5f64).to_bits()) << 64 | u128::from(4_294_967_295.5f64.to_bits()),
+            u128::from(f64::NAN.to_bits()) << 64 | u128::from((-0.0f64).to_bits()),
+        ];
+    }
+    slots(ty).into_iter().map(u128::from).collect()
+}
+
+fn slots(ty: Type) -> Vec<u64> {
     match ty {
+        Type::V128 => vec![],
         Type::I32 => {
             [0, 1, 2, 7, 31, 32, 33, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff].to_vec()
         }
@@ -222,20 +261,43 @@ pub fn interesting(ty: Type) -> Vec<u64> {
     }
 }
 
-/// The slot, with all NaNs made equal.
-pub fn canonical(ty: Type, bits: u64) -> u64 {
-    match ty {
-        Type::F32 if f32::from_bits(bits as u32).is_nan() => u64::from(f32::NAN.to_bits()),
-        Type::F64 if f64::from_bits(bits).is_nan() => f64::NAN.to_bits(),
+/// The result of an operation, with all NaNs made equal.
+pub fn canonical(op: Op, bits: u128) -> u128 {
+    let narrow = |bits: u32| {
+        if f32::from_bits(bits).is_nan() { f32::NAN.to_bits() } else { bits }
+    };
+    let wide = |bits: u64| if f64::from_bits(bits).is_nan() { f64::NAN.to_bits() } else { bits };
+    match op.pure_signature().map(|(_, result)| result) {
+        Some(Type::F32) => narrow(bits as u32).into(),
+        Some(Type::F64) => wide(bits as u64).into(),
+        Some(Type::V128) if op.name().starts_with("f32x4") => {
+            (0..4).map(|i| u128::from(narrow((bits >> (32 * i)) as u32)) << (32 * i)).sum()
+        }
+        Some(Type::V128) if op.name().starts_with("f64x2") => {
+            (0..2).map(|i| u128::from(wide((bits >> (64 * i)) as u64)) << (64 * i)).sum()
+        }
         _ => bits,
     }
 }
 
+/// The slots of values of these types.
+pub fn to_slots(types: &[Type], values: &[u128]) -> Vec<u64> {
+    let slots = |(&value, ty): (&u128, &Type)| {
+        [value as u64, (value >> 64) as u64].into_iter().take(ty.slots() as usize)
+    };
+    values.iter().zip(types).flat_map(slots).collect()
+}
+
+/// The value in one slot or two.
+pub fn from_slots(slots: &[u64]) -> u128 {
+    slots.iter().rev().fold(0, |value, &slot| value << 64 | u128::from(slot))
+}
+
 /// All lists of one value for each type.
-pub fn combinations(types: &[Type]) -> Vec<Vec<u64>> {
+pub fn combinations(types: &[Type]) -> Vec<Vec<u128>> {
     types.iter().fold(vec![Vec::new()], |lists, &ty| {
         let values = interesting(ty);
-        let extend = |list: &Vec<u64>| {
+        let extend = |list: &Vec<u128>| {
             let list = list.clone();
             values
                 .iter()

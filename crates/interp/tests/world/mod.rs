@@ -126,7 +126,9 @@ impl World {
                 place.write(VmTable { slots: slots.as_mut_ptr(), len: slots.len() as u64 });
             }
             for (id, global) in &self.module.globals {
-                ctx.byte_add(self.layout.global(id) as usize).cast::<u64>().write(global.init);
+                ctx.byte_add(self.layout.global(id) as usize)
+                    .cast::<u64>()
+                    .write(global.init as u64);
             }
         }
     }
@@ -197,7 +199,7 @@ impl World {
     /// Calls a function; gives its results.
     pub fn call(&self, name: &str, args: &[u64]) -> Result<Vec<u64>, Box<Trap>> {
         let func = self.func(name);
-        let results = self.module.func_sig(func).results.len();
+        let results = Type::slots_of(&self.module.func_sig(func).results);
         let mut slots = args.to_vec();
         slots.resize(args.len().max(results), 0);
         let top = self.limits.t0_top;
@@ -216,7 +218,7 @@ impl World {
 
     /// Goes on from a frame state.
     pub fn resume(&self, state: &FrameState, values: &[u64]) -> Result<Vec<u64>, Box<Trap>> {
-        let results = self.module.func_sig(state.frames[0].func).results.len();
+        let results = Type::slots_of(&self.module.func_sig(state.frames[0].func).results);
         let mut values = values.to_vec();
         values.resize(values.len().max(results), 0);
         // SAFETY: the context is complete; there is room for the results.
@@ -307,7 +309,7 @@ impl Services for World {
         slots: *mut u64,
     ) -> Result<(), Box<Trap>> {
         let decl = &self.module.dialect_ops[op];
-        let count = decl.params.len().max(decl.results.len());
+        let count = Type::slots_of(&decl.params).max(Type::slots_of(&decl.results));
         // SAFETY: the caller's duty.
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, count) };
         match decl.name.as_str() {
