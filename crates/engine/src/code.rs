@@ -107,11 +107,12 @@ impl CodeVersion {
         let mut loc = site.map(|s| s.loc).unwrap_or_default();
         let mut inline_site = site.and_then(|s| s.inline_site);
         while let Some(inlined) = inline_site.and_then(|s| self.inlined.get(s.as_u32() as usize)) {
-            frames.push(Frame { func: inlined.callee, loc, tier: self.tier });
+            let (module, func) = (self.module, inlined.callee);
+            frames.push(Frame { module, func, loc, tier: self.tier });
             loc = inlined.call_loc;
             inline_site = inlined.parent;
         }
-        frames.push(Frame { func: self.func, loc, tier: self.tier });
+        frames.push(Frame { module: self.module, func: self.func, loc, tier: self.tier });
     }
 }
 

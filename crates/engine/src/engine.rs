@@ -49,6 +49,8 @@ pub struct Config {
     /// Greatest size of one linear memory, in pages of 64 KiB; a memory does not grow beyond it.
     /// 32-bit addresses reach no more than the default, 65,536 pages.
     pub max_memory_pages: u64,
+    /// Greatest number of slots of one table.
+    pub max_table_slots: u64,
     /// Size of each store's interpreter stack, in slots of 8 bytes; only what is used takes
     /// memory.
     pub t0_stack_slots: usize,
@@ -67,6 +69,7 @@ impl Default for Config {
             codegen: CodegenOptions::default(),
             stress: Stress::default(),
             max_memory_pages: 65536,
+            max_table_slots: 10_000_000,
             t0_stack_slots: 1 << 20,
             perf_map: false,
             generators: Vec::new(),

@@ -24,16 +24,16 @@ pub enum Error {
         /// The signature it was used with.
         found: String,
     },
-    /// The module imports a function that the host does not provide.
-    #[error("import `{module}` `{name}` of signature {sig} is not provided{hint}")]
+    /// The module imports something that is not provided, or not of its type.
+    #[error("import `{module}` `{name}`: {wanted} is not provided{hint}")]
     MissingImport {
         /// First part of the name.
         module: String,
         /// Second part of the name.
         name: String,
-        /// The signature that the module wants.
-        sig: String,
-        /// What is there instead, if something similar is.
+        /// What the module wants.
+        wanted: String,
+        /// What is there instead, if something is.
         hint: String,
     },
     /// The module uses a dialect operation that was not registered.

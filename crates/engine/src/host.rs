@@ -1,6 +1,6 @@
 //! What the host provides to programs: functions to import, and dialect operations.
 
-use crate::store::Caller;
+use crate::store::{Caller, Func, Global, Memory, Table};
 use crate::value::{Value, ValueList};
 use cupola_ir::{Effects, Signature, Type};
 use cupola_opt::speculate::Specializer;
@@ -47,10 +47,42 @@ impl<V: ValueList, E: Into<HostError>> HostResult for Result<V, E> {
     }
 }
 
-/// The functions that a host provides, by module and name.
+/// Something of a store that its instances can import.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Extern {
+    /// A function, usually of another instance.
+    Func(Func),
+    /// A memory.
+    Memory(Memory),
+    /// A table.
+    Table(Table),
+    /// A global.
+    Global(Global),
+}
+
+macro_rules! extern_from {
+    ($($Kind:ident)*) => {$(
+        impl From<$Kind> for Extern {
+            fn from(item: $Kind) -> Extern {
+                Extern::$Kind(item)
+            }
+        }
+    )*};
+}
+
+extern_from! { Func Memory Table Global }
+
+/// What stands behind a name.
+#[derive(Clone)]
+pub(crate) enum Provided {
+    Host(HostFunc),
+    Extern(Extern),
+}
+
+/// What a host provides to instances, by module and name: its functions, and what a store has.
 #[derive(Clone, Default)]
 pub struct Imports {
-    funcs: FxHashMap<(String, String), HostFunc>,
+    items: FxHashMap<(String, String), Provided>,
 }
 
 impl Imports {
@@ -116,12 +148,20 @@ impl Imports {
     }
 
     fn insert(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Imports {
-        self.funcs.insert((module.to_owned(), name.to_owned()), func);
+        let name = (module.to_owned(), name.to_owned());
+        self.items.insert(name, Provided::Host(func));
         self
     }
 
-    pub(crate) fn get(&self, module: &str, name: &str) -> Option<&HostFunc> {
-        self.funcs.get(&(module.to_owned(), name.to_owned()))
+    /// Provides something of a store, for instances of that store.
+    pub fn define(&mut self, module: &str, name: &str, item: impl Into<Extern>) -> &mut Imports {
+        let name = (module.to_owned(), name.to_owned());
+        self.items.insert(name, Provided::Extern(item.into()));
+        self
+    }
+
+    pub(crate) fn get(&self, module: &str, name: &str) -> Option<&Provided> {
+        self.items.get(&(module.to_owned(), name.to_owned()))
     }
 }
 

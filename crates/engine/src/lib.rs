@@ -31,11 +31,11 @@ pub use cupola_opt::{OptOptions, Profile};
 pub use cupola_runtime::{CodeGenerator, CodegenOptions, Frame, SiteFeedback, Tier};
 pub use engine::{Config, Engine, Mode};
 pub use error::{Error, ExecutionTrap, TrapCause};
-pub use host::{DialectCall, DialectOp, Dialects, HostError, HostResult, Imports};
+pub use host::{DialectCall, DialectOp, Dialects, Extern, HostError, HostResult, Imports};
 pub use module::Module;
 pub use smallvec::{SmallVec, smallvec};
 pub use store::{
-    AsStore, AsStoreMut, Caller, Func, Global, Instance, InterruptHandle, Memory, Store, StoreRef,
-    Table, TypedFunc,
+    AsStore, AsStoreMut, Caller, ExternRef, Func, Global, Instance, InterruptHandle, Memory, Ref,
+    Store, StoreRef, Table, TypedFunc,
 };
 pub use value::{HostValue, Value, ValueList};

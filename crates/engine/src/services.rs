@@ -47,7 +47,7 @@ const NESTING_RESERVE: usize = 256 << 10;
 impl InstanceInner {
     /// Calls a function wherever the mode or what is installed says.
     pub(crate) fn dispatch_call(&self, func: FuncId, slots: &mut [u64]) -> Result<(), Box<Trap>> {
-        if let Some(host) = &self.hosts[func.as_u32() as usize] {
+        if let Some(Some(host)) = self.hosts.get(func.as_u32() as usize) {
             return self.call_host(host, slots);
         }
         let engine = &self.module.engine;
@@ -245,6 +245,10 @@ impl Services for InstanceInner {
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };
         let op = self.module.dialect_op(op);
         guarded(|| op.call(&mut DialectCall { site, slots, caller: Caller { instance: self } }))
+    }
+
+    fn module_number(&self) -> u32 {
+        self.module.id
     }
 
     fn native_sig(&self, func: FuncId) -> &NativeSig {

@@ -29,7 +29,7 @@ pub struct Code {
     pub(crate) osr: NativeSig,
     /// The signatures of calls.
     pub(crate) sigs: Box<[NativeSig]>,
-    /// Offset of the context's first memory; 0 if it has none.
+    /// Place of the context's first memory, as a word; 0 if it has none.
     pub(crate) memory: u32,
     pub(crate) places: Places,
 }

@@ -226,6 +226,15 @@ impl State {
         unsafe { &*self.funcs.byte_add(offset as usize) }
     }
 
+    /// What is at a [`Place`](cupola_runtime::Place) of the context, given as a word.
+    #[inline(always)]
+    pub fn place<T>(&self, word: u32) -> *mut T {
+        let at = self.context::<T>(word & !1);
+        // SAFETY: the encoder writes places of the instance's context layout, where such a word
+        // stands for a pointer.
+        if word & 1 == 0 { at } else { unsafe { *at.cast::<*mut T>() } }
+    }
+
     /// The place `offset` bytes into the context.
     #[inline(always)]
     pub fn context<T>(&self, offset: u32) -> *mut T {

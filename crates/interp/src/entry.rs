@@ -99,12 +99,11 @@ impl Entry {
 
     /// Runs until the outermost activation returns; its results are at the base.
     fn run(self, code: &Code, ip: Ip, fp: Fp, results: &mut [u64]) -> Result<(), Box<Trap>> {
-        let memory = match code.memory {
-            0 => &raw const NO_MEMORY.0,
-            offset => self.ctx.wrapping_byte_add(offset as usize).cast::<VmMemory>(),
-        };
         // SAFETY: the caller of the entry vouches for the context.
-        let mut st = unsafe { State::new(self.ctx, memory) };
+        let mut st = unsafe { State::new(self.ctx, &raw const NO_MEMORY.0) };
+        if code.memory != 0 {
+            st.memory = st.place(code.memory);
+        }
         match dispatch::run(ip, fp, &mut st) {
             Flow::Trap => Err(self.unwind(st)),
             _ => {
@@ -120,12 +119,13 @@ impl Entry {
     fn unwind(&self, st: State) -> Box<Trap> {
         let (mut ip, mut fp, mut waiting) = (st.ip, st.fp, false);
         let mut moved_on = st.moved_on;
+        let module = self.services().module_number();
         let mut trap = st.trap.unwrap_or_else(|| Trap::code(TrapCode::Unreachable));
         loop {
             let code = fp.code();
             if !std::mem::take(&mut moved_on) {
                 let loc = code.loc_of(ip, waiting);
-                trap.push_frame(Frame { func: code.func, loc, tier: Tier::T0 });
+                trap.push_frame(Frame { module, func: code.func, loc, tier: Tier::T0 });
             }
             (ip, fp, waiting) = (fp.return_to(), fp.caller(), true);
             if fp == self.base {
@@ -163,7 +163,8 @@ pub unsafe fn call(ctx: *mut VmContext, func: FuncId, slots: &mut [u64]) -> Resu
         // SAFETY: the context is the services' own and this is the thread that runs it.
         unsafe { entry.services().call_hot(ctx, func) }.map_err(|mut trap| {
             let loc = code.loc_of(code.entry, false);
-            trap.push_frame(Frame { func, loc, tier: Tier::T0 });
+            let module = entry.services().module_number();
+            trap.push_frame(Frame { module, func, loc, tier: Tier::T0 });
             trap
         })?;
     }

@@ -53,6 +53,15 @@ pub struct FuncDecl {
     pub kind: FuncKind,
 }
 
+/// Where something that a module does not define itself comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportName {
+    /// First part of the name.
+    pub module: String,
+    /// Second part of the name.
+    pub name: String,
+}
+
 /// A linear memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryDecl {
@@ -64,9 +73,16 @@ pub struct MemoryDecl {
     pub max_pages: Option<u64>,
     /// Whether its addresses and sizes are i64 instead of i32.
     pub memory64: bool,
+    /// Where it comes from, if the module does not define it.
+    pub import: Option<ImportName>,
 }
 
 impl MemoryDecl {
+    /// A memory of the module's own, with 32-bit addresses and no name.
+    pub const fn new(min_pages: u64, max_pages: Option<u64>) -> MemoryDecl {
+        MemoryDecl { name: None, min_pages, max_pages, memory64: false, import: None }
+    }
+
     /// The type of addresses and sizes.
     pub const fn address_type(&self) -> Type {
         if self.memory64 { Type::I64 } else { Type::I32 }
@@ -94,17 +110,58 @@ pub struct GlobalDecl {
     pub ty: Type,
     /// Whether it can be set.
     pub mutable: bool,
-    /// The bits that it starts with ([`Imm::constant`](crate::Imm::constant)).
+    /// The bits that it starts with ([`Imm::constant`](crate::Imm::constant)); zero if it is
+    /// imported.
     pub init: u128,
+    /// Where it comes from, if the module does not define it.
+    pub import: Option<ImportName>,
 }
 
-/// A table of function references.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl GlobalDecl {
+    /// A global of the module's own, without a name.
+    pub const fn new(ty: Type, mutable: bool, init: u128) -> GlobalDecl {
+        GlobalDecl { name: None, ty, mutable, init, import: None }
+    }
+
+    /// Whether instances find it by a pointer to its exporter's. The value of an imported global
+    /// that nobody can set is copied instead.
+    pub const fn is_shared(&self) -> bool {
+        self.import.is_some() && self.mutable
+    }
+}
+
+/// What the slots of a table hold.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RefType {
+    /// References to functions, or null.
+    #[default]
+    Func,
+    /// References to objects of the host, or null.
+    Extern,
+}
+
+/// A table of references.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDecl {
     /// Its name for people, and in the text format.
     pub name: Option<String>,
-    /// What its slots start with; its length is the table's.
+    /// What its slots hold.
+    pub element: RefType,
+    /// Number of slots at the start.
+    pub min: u64,
+    /// Greatest number of slots; none: as far as the engine's limits go.
+    pub max: Option<u64>,
+    /// What the first slots start with, in a table of functions; the rest is null.
     pub elements: Vec<Option<FuncId>>,
+    /// Where it comes from, if the module does not define it.
+    pub import: Option<ImportName>,
+}
+
+impl TableDecl {
+    /// A table of the module's own with these functions and no name.
+    pub fn of(elements: Vec<Option<FuncId>>) -> TableDecl {
+        TableDecl { min: elements.len() as u64, elements, ..TableDecl::default() }
+    }
 }
 
 /// Bytes that a memory starts with.

@@ -7,7 +7,7 @@
 use crate::feedback::FuncFeedback;
 use crate::services::Services;
 use crate::trap::Trap;
-use cupola_ir::{FuncId, GlobalDecl, GlobalId, MemId, Module, TableId};
+use cupola_ir::{FuncId, GlobalId, MemId, Module, TableId};
 use serde::{Deserialize, Serialize};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
@@ -59,7 +59,7 @@ impl FuncCell {
     }
 }
 
-/// A linear memory of an instance.
+/// A linear memory.
 #[repr(C)]
 #[derive(Copy, Clone, Debug)]
 pub struct VmMemory {
@@ -76,12 +76,13 @@ impl VmMemory {
     pub const LEN: u32 = offset_of!(VmMemory, len) as u32;
 }
 
-/// A table of an instance.
+/// A table.
 #[repr(C)]
 #[derive(Copy, Clone, Debug)]
 pub struct VmTable {
-    /// Address of the first slot; each holds the address of a [`VmFuncRef`], or null.
-    pub slots: *mut *const VmFuncRef,
+    /// Address of the first slot. Each holds a reference: of a table of functions the address of
+    /// a [`VmFuncRef`], or 0.
+    pub slots: *mut u64,
     /// Number of slots.
     pub len: u64,
 }
@@ -208,14 +209,62 @@ pub struct Fault {
     pub signal: i32,
 }
 
+/// Where a memory, a table or a global is found from the context.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// At this offset.
+    Inline(u32),
+    /// The pointer at this offset leads to it: another instance, or the host, has it.
+    Pointer(u32),
+}
+
+impl Place {
+    /// The offset, of the thing itself or of the pointer to it.
+    pub const fn offset(self) -> u32 {
+        match self {
+            Place::Inline(offset) | Place::Pointer(offset) => offset,
+        }
+    }
+
+    /// The place as one word: offsets are even, and the lowest bit tells which it is.
+    pub const fn to_word(self) -> u32 {
+        match self {
+            Place::Inline(offset) => offset,
+            Place::Pointer(offset) => offset | 1,
+        }
+    }
+}
+
 /// Offsets of an instance's state from its context pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextLayout {
-    memories: u32,
-    tables: u32,
-    globals: Vec<u32>,
+    /// Of each function up to the last imported one, where its [`VmFuncRef`] stands if it is
+    /// imported.
+    imports: Vec<u32>,
+    memories: Vec<Place>,
+    tables: Vec<Place>,
+    globals: Vec<Place>,
     size: u32,
     sig_ids: Vec<u32>,
+}
+
+/// Lays out one thing behind the other.
+struct Allocator(u32);
+
+impl Allocator {
+    fn take(&mut self, size: usize) -> u32 {
+        let offset = self.0;
+        self.0 += size as u32;
+        offset
+    }
+
+    fn place<T>(&mut self, shared: bool) -> Place {
+        if shared {
+            Place::Pointer(self.take(size_of::<*mut T>()))
+        } else {
+            Place::Inline(self.take(size_of::<T>()))
+        }
+    }
 }
 
 impl ContextLayout {
@@ -225,31 +274,44 @@ impl ContextLayout {
         module: &Module,
         mut sig_id: impl FnMut(&cupola_ir::Signature) -> u32,
     ) -> ContextLayout {
-        let memories = size_of::<VmContext>() as u32;
-        let tables = memories + module.memories.len() as u32 * size_of::<VmMemory>() as u32;
-        let mut size = tables + module.tables.len() as u32 * size_of::<VmTable>() as u32;
-        let place = |global: &GlobalDecl| {
-            size += global.ty.slots() * 8;
-            size - global.ty.slots() * 8
-        };
-        let globals = module.globals.values().map(place).collect();
+        let mut space = Allocator(size_of::<VmContext>() as u32);
+        let memories = module.memories.values();
+        let memories = memories.map(|decl| space.place::<VmMemory>(decl.import.is_some()));
+        let memories = memories.collect();
+        let tables = module.tables.values();
+        let tables = tables.map(|decl| space.place::<VmTable>(decl.import.is_some())).collect();
+        let globals = module.globals.values().map(|decl| match decl.is_shared() {
+            true => space.place::<u64>(true),
+            false => Place::Inline(space.take(decl.ty.slots() as usize * 8)),
+        });
+        let globals = globals.collect();
+        let mut imports = Vec::new();
+        for func in module.funcs.keys().filter(|&func| module.is_import(func)) {
+            imports.resize(func.as_u32() as usize, 0);
+            imports.push(space.take(size_of::<VmFuncRef>()));
+        }
         let sig_ids = module.sigs.values().map(&mut sig_id).collect();
-        ContextLayout { memories, tables, globals, size, sig_ids }
+        ContextLayout { imports, memories, tables, globals, size: space.0, sig_ids }
     }
 
-    /// Offset of a memory's [`VmMemory`].
-    pub fn memory(&self, memory: MemId) -> u32 {
-        self.memories + memory.as_u32() * size_of::<VmMemory>() as u32
+    /// Where a memory's [`VmMemory`] is.
+    pub fn memory(&self, memory: MemId) -> Place {
+        self.memories[memory.as_u32() as usize]
     }
 
-    /// Offset of a table's [`VmTable`].
-    pub fn table(&self, table: TableId) -> u32 {
-        self.tables + table.as_u32() * size_of::<VmTable>() as u32
+    /// Where a table's [`VmTable`] is.
+    pub fn table(&self, table: TableId) -> Place {
+        self.tables[table.as_u32() as usize]
     }
 
-    /// Offset of a global's slot, or of the lower of its two.
-    pub fn global(&self, global: GlobalId) -> u32 {
+    /// Where a global's slots are.
+    pub fn global(&self, global: GlobalId) -> Place {
         self.globals[global.as_u32() as usize]
+    }
+
+    /// Offset of the [`VmFuncRef`] by which an imported function is called. It never changes.
+    pub fn import(&self, func: FuncId) -> u32 {
+        self.imports[func.as_u32() as usize]
     }
 
     /// Size of a context in bytes; it is aligned to 16.

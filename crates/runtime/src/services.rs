@@ -121,6 +121,9 @@ pub trait Services {
         slots: *mut u64,
     ) -> Result<(), Box<Trap>>;
 
+    /// The number of the instance's module, as it stands in frames.
+    fn module_number(&self) -> u32;
+
     /// The native signature of a function of the module.
     fn native_sig(&self, func: FuncId) -> &NativeSig;
 

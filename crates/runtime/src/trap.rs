@@ -28,6 +28,8 @@ impl fmt::Debug for TrapKind {
 /// One activation in a backtrace.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
+    /// The number of the function's module.
+    pub module: u32,
     /// The function.
     pub func: FuncId,
     /// The place in its source.

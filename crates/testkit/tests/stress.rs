@@ -3,7 +3,8 @@
 
 use cupola::ir::FuncId;
 use cupola::{
-    Config, Dialects, Engine, Error, Imports, Instance, Mode, Module, Store, Tier, Value,
+    Config, Dialects, Engine, Error, Imports, Instance, Mode, Module, Store, Tier, TypedFunc,
+    Value, ValueList,
 };
 use cupola_testkit::generate::Choices;
 use std::sync::Mutex;
@@ -40,6 +41,10 @@ impl Subject {
         let mut store = Store::new(&module.engine());
         let instance = Instance::new(&mut store, module, &Imports::new()).unwrap();
         Subject { store, instance }
+    }
+
+    fn typed<P: ValueList, R: ValueList>(&self, name: &str) -> TypedFunc<P, R> {
+        self.instance.typed(&self.store, name).unwrap()
     }
 
     fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
@@ -111,10 +116,8 @@ fn a_million_calls_promoted_and_deoptimized() {
     let mut subject = Subject::new(&module);
     let funcs: Vec<FuncId> = (0..FUNCS).map(|i| module.func(&format!("f{i}")).unwrap()).collect();
     let names: Vec<String> = (0..FUNCS).map(|i| format!("f{i}")).collect();
-    let typed: Vec<_> =
-        names.iter().map(|name| subject.typed::<(i64, i32), i64>(name).unwrap()).collect();
-    let plain: Vec<_> =
-        names.iter().map(|name| reference.typed::<(i64, i32), i64>(name).unwrap()).collect();
+    let typed: Vec<_> = names.iter().map(|name| subject.typed::<(i64, i32), i64>(name)).collect();
+    let plain: Vec<_> = names.iter().map(|name| reference.typed::<(i64, i32), i64>(name)).collect();
     let mut choices = Choices::seeded(11);
     let (mut warm, mut compiled, mut most_code) = (0, 0, 0);
     for call in 0..CALLS {
@@ -130,8 +133,8 @@ fn a_million_calls_promoted_and_deoptimized() {
         }
         let index = choices.below(FUNCS);
         let (n, depth) = (choices.word() as i64, (choices.below(12)) as i32);
-        let found = typed[index].call(&mut subject, (n, depth)).unwrap();
-        let expected = plain[index].call(&mut reference, (n, depth)).unwrap();
+        let found = typed[index].call(&mut subject.store, (n, depth)).unwrap();
+        let expected = plain[index].call(&mut reference.store, (n, depth)).unwrap();
         assert_eq!(found, expected, "call {call}: f{index}({n}, {depth})");
         if call == CALLS / 4 {
             warm = resident();

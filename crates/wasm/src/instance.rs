@@ -6,7 +6,7 @@ use crate::info::{Export, ModuleInfo, SegmentMode, TablePlace};
 use crate::module::Module;
 use crate::state::State;
 use crate::types::{Val, ValType, func_of, type_list};
-use cupola::{AsStore, AsStoreMut, Memory, Value};
+use cupola::{AsStore, AsStoreMut, Memory, Ref, Value};
 use cupola_ir::{GlobalId, TrapCode};
 use std::sync::Arc;
 
@@ -189,7 +189,7 @@ fn init_engine_tables(
         let range = place(offset.eval(globals), items.len(), len).ok_or(TABLE_OOB)?;
         for (slot, &item) in range.zip(items.iter()) {
             let func = func_of(item).map(|func| engine.func(store, func));
-            table.set(store, slot as u64, func);
+            table.set(store, slot as u64, Ref::Func(func));
         }
     }
     Ok(())

@@ -87,6 +87,10 @@ impl Services for TestServices {
         self.dialect.as_ref().expect("a handler of dialect operations")(ctx, func, slots)
     }
 
+    fn module_number(&self) -> u32 {
+        0
+    }
+
     fn native_sig(&self, func: FuncId) -> &NativeSig {
         &self.sigs[func.as_u32() as usize]
     }
@@ -99,7 +103,8 @@ impl Services for TestServices {
         let pc = if exact { pc } else { pc - 1 };
         for (range, func) in self.functions.borrow().iter() {
             if range.contains(&pc) {
-                frames.push(Frame { func: *func, loc: SrcLoc::default(), tier: Tier::T1 });
+                let loc = SrcLoc::default();
+                frames.push(Frame { module: 0, func: *func, loc, tier: Tier::T1 });
             }
         }
     }

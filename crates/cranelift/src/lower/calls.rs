@@ -86,6 +86,16 @@ impl Lower<'_, '_> {
         let decl = &self.module.funcs[func];
         let key = SigKey::Sig(decl.sig);
         let results = &self.module.sigs[decl.sig].results;
+        if self.module.is_import(func) {
+            let reference = self.request.context.import(func);
+            let context = self.fixed_field(self.ctx, reference + VmFuncRef::CONTEXT);
+            let cell = self.fixed_field(self.ctx, reference + VmFuncRef::CELL);
+            let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
+            let args = self.native_args(context, results, &inst.args);
+            let sig = self.sig(key);
+            let call = self.b.ins().call_indirect(sig, entry, &args);
+            return self.take_results(inst, results, call);
+        }
         let args = self.native_args(self.ctx, results, &inst.args);
         let is_self = func == self.request.func && self.code.entry_kind == EntryKind::Call;
         // Code of a higher tier would not be found by a function that calls itself for long.
@@ -107,11 +117,11 @@ impl Lower<'_, '_> {
         };
         let index = self.value(index);
         let index = self.b.ins().uextend(types::I64, index);
-        let table = self.request.context.table(table);
-        let len = self.state_field(types::I64, self.ctx, table + VmTable::LEN);
+        let (at, table) = self.place(self.request.context.table(table));
+        let len = self.state_field(types::I64, at, table + VmTable::LEN);
         let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
         self.b.ins().trapnz(outside, cl_trap(TrapCode::TableOutOfBounds));
-        let slots = self.state_field(types::I64, self.ctx, table + VmTable::SLOTS);
+        let slots = self.state_field(types::I64, at, table + VmTable::SLOTS);
         let offset = self.b.ins().ishl_imm_u(index, 3);
         let slot = self.b.ins().iadd(slots, offset);
         let callee = self.state_field(types::I64, slot, 0);

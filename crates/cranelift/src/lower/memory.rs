@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{
     self, AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, Value, types,
 };
 use cupola_ir::{GlobalId, Imm, InstData, MemArg, MemId, TrapCode};
-use cupola_runtime::{Helper, VmContext, VmMemory};
+use cupola_runtime::{Helper, Place, VmContext, VmMemory};
 
 /// Flags of the accesses to each kind of memory. No two kinds overlap, which the optimizing tier
 /// tells Cranelift by alias regions. Only guarded accesses fault.
@@ -88,17 +88,25 @@ impl Lower<'_, '_> {
         self.request.options.memory_reservation && !self.module.memories[memory].memory64
     }
 
+    /// Address and offset of what the context leads to.
+    pub(super) fn place(&mut self, place: Place) -> (Value, u32) {
+        match place {
+            Place::Inline(offset) => (self.ctx, offset),
+            Place::Pointer(offset) => (self.fixed_field(self.ctx, offset), 0),
+        }
+    }
+
     pub(super) fn memory_base(&mut self, memory: MemId) -> Value {
-        let offset = self.request.context.memory(memory) + VmMemory::BASE;
+        let (at, offset) = self.place(self.request.context.memory(memory));
         match self.is_reserved(memory) {
-            true => self.fixed_field(self.ctx, offset),
-            false => self.state_field(types::I64, self.ctx, offset),
+            true => self.fixed_field(at, offset + VmMemory::BASE),
+            false => self.state_field(types::I64, at, offset + VmMemory::BASE),
         }
     }
 
     pub(super) fn memory_len(&mut self, memory: MemId) -> Value {
-        let offset = self.request.context.memory(memory) + VmMemory::LEN;
-        self.state_field(types::I64, self.ctx, offset)
+        let (at, offset) = self.place(self.request.context.memory(memory));
+        self.state_field(types::I64, at, offset + VmMemory::LEN)
     }
 
     pub(super) fn load(&mut self, inst: &InstData, access: Access) {
@@ -232,14 +240,15 @@ impl Lower<'_, '_> {
 
     pub(super) fn global_get(&mut self, inst: &InstData, global: GlobalId) {
         let ty = cl_type(self.module.globals[global].ty);
-        let value = self.state_field(ty, self.ctx, self.request.context.global(global));
+        let (at, offset) = self.place(self.request.context.global(global));
+        let value = self.state_field(ty, at, offset);
         self.def(inst.results[0], value);
     }
 
     /// Stores no more than the value: the rest of the slot holds zeros from the start.
     pub(super) fn global_set(&mut self, inst: &InstData, global: GlobalId) {
         let value = self.value(inst.args[0]);
-        let offset = self.request.context.global(global) as i32;
-        self.b.ins().store(self.flags.state, value, self.ctx, offset);
+        let (at, offset) = self.place(self.request.context.global(global));
+        self.b.ins().store(self.flags.state, value, at, offset as i32);
     }
 }

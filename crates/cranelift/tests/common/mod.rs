@@ -185,14 +185,18 @@ impl World {
             let base = ctx.cast::<u8>();
             for (id, memory) in module.memories.keys().zip(&mut self.memories) {
                 let vm = VmMemory { base: memory.base, len: memory.len as u64 };
-                base.add(self.layout.memory(id) as usize).cast::<VmMemory>().write(vm);
+                base.add(self.layout.memory(id).offset() as usize).cast::<VmMemory>().write(vm);
             }
             for (id, table) in module.tables.keys().zip(&mut self.tables) {
-                let vm = VmTable { slots: table.as_mut_ptr(), len: table.len() as u64 };
-                base.add(self.layout.table(id) as usize).cast::<VmTable>().write(vm);
+                let vm = VmTable { slots: table.as_mut_ptr().cast(), len: table.len() as u64 };
+                base.add(self.layout.table(id).offset() as usize).cast::<VmTable>().write(vm);
+            }
+            for func in module.funcs.keys().filter(|&func| module.is_import(func)) {
+                let reference = self.func_refs[func.as_u32() as usize];
+                base.add(self.layout.import(func) as usize).cast::<VmFuncRef>().write(reference);
             }
             for (id, global) in &module.globals {
-                base.add(self.layout.global(id) as usize).cast::<u64>().write(global.init);
+                base.add(self.layout.global(id).offset() as usize).cast::<u64>().write(global.init);
             }
         }
     }
@@ -317,7 +321,13 @@ impl World {
     pub fn global(&self, index: usize) -> u64 {
         let id = self.parsed.module.globals.keys().nth(index).expect("a global");
         // SAFETY: the global lies within the context.
-        unsafe { self.ctx().cast::<u8>().add(self.layout.global(id) as usize).cast::<u64>().read() }
+        unsafe {
+            self.ctx()
+                .cast::<u8>()
+                .add(self.layout.global(id).offset() as usize)
+                .cast::<u64>()
+                .read()
+        }
     }
 
     fn record(&self, event: Event) {
@@ -410,6 +420,10 @@ impl Services for World {
         Ok(())
     }
 
+    fn module_number(&self) -> u32 {
+        0
+    }
+
     fn native_sig(&self, func: FuncId) -> &NativeSig {
         &self.sigs[func.as_u32() as usize]
     }
@@ -430,7 +444,8 @@ impl Services for World {
         let offset = (pc - block.start() as usize) as u32;
         let site = artifact.positions.iter().rfind(|p| p.offset <= offset);
         if let Some(site) = site {
-            frames.push(Frame { func: artifact.func, loc: site.loc, tier: artifact.tier });
+            let (func, tier) = (artifact.func, artifact.tier);
+            frames.push(Frame { module: 0, func, loc: site.loc, tier });
         }
     }
 }

@@ -20,6 +20,22 @@ impl<T> Arena<T> {
         self.0.borrow_mut().push(place);
         place
     }
+
+    /// As [`Arena::alloc`], but gives the value's number.
+    pub fn push(&self, value: T) -> usize {
+        self.alloc(value);
+        self.0.borrow().len() - 1
+    }
+
+    /// The value with a number.
+    pub fn get(&self, index: usize) -> Option<NonNull<T>> {
+        self.0.borrow().get(index).copied()
+    }
+
+    /// All values that there are.
+    pub fn all(&self) -> Vec<NonNull<T>> {
+        self.0.borrow().clone()
+    }
 }
 
 impl<T> Drop for Arena<T> {

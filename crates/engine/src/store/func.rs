@@ -28,7 +28,11 @@ impl Func {
     /// # Panics
     /// If it belongs to another store; so do all methods.
     pub fn sig(self, store: &impl AsStore) -> &Signature {
-        let (instance, func) = self.target(store.as_store().0);
+        self.sig_in(store.as_store().0)
+    }
+
+    pub(super) fn sig_in(self, store: &StoreInner) -> &Signature {
+        let (instance, func) = self.target(store);
         instance.module.ir.func_sig(func)
     }
 

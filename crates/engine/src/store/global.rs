@@ -40,6 +40,11 @@ impl GlobalInner {
         self.place.set(place);
     }
 
+    /// Where generated code finds the value.
+    pub fn place(&self) -> *mut u64 {
+        self.place.get()
+    }
+
     pub fn get(&self) -> Value {
         // SAFETY: the place is valid (`set_place`), has the slots of the type, and nothing runs
         // meanwhile.

@@ -1,18 +1,20 @@
 //! Instances: the state of one running program.
 
 use super::global::GlobalInner;
+use super::link::{Linked, LinkedFunc};
 use super::memory::MemoryInner;
 use super::table::TableInner;
 use super::{AsStore, AsStoreMut, Func, Global, Handle, Memory, StoreInner, Table, TypedFunc};
 use crate::error::Error;
 use crate::host::{HostFunc, Imports};
 use crate::module::{Module, ModuleInner};
+use crate::policy::TierSet;
 use crate::value::{Value, ValueList};
-use cupola_ir::{FuncId, FuncKind, GlobalId, MemId, TableId};
-use cupola_runtime::{FuncCell, Services, VmContext, VmFuncRef};
+use cupola_ir::{FuncId, GlobalId, MemId, TableId};
+use cupola_runtime::{FuncCell, Place, Services, Tier, VmContext, VmFuncRef, VmMemory, VmTable};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::any::Any;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The allocation of a context: the `VmContext` and what the layout puts behind it.
@@ -68,7 +70,7 @@ impl Drop for FuncRefs {
 pub(crate) struct InstanceInner {
     pub module: Arc<ModuleInner>,
     store: NonNull<StoreInner>,
-    /// Host functions, by [`FuncId`] of the imports.
+    /// Host functions, by [`FuncId`], up to the last imported one.
     pub hosts: Vec<Option<HostFunc>>,
     pub memories: Vec<NonNull<MemoryInner>>,
     tables: Vec<NonNull<TableInner>>,
@@ -109,25 +111,35 @@ impl InstanceInner {
         self.memories.get(memory.as_u32() as usize).map(|memory| unsafe { memory.as_ref() })
     }
 
-    /// The reference to a function.
+    /// The reference to a function, also to an imported one.
     ///
     /// # Panics
     /// If the module has no such function.
     pub fn func_ref(&self, func: FuncId) -> NonNull<VmFuncRef> {
+        if self.module.ir.is_import(func) {
+            let offset = self.module.layout.import(func) as usize;
+            // SAFETY: within the context.
+            return unsafe { self.context.ctx.byte_add(offset).cast() };
+        }
         let place = self.func_refs.at(func);
         // SAFETY: the place is within the allocation; this thread alone uses it, and writes to it
         // before anything else knows it.
         unsafe {
             if (*place.as_ptr()).cell.is_null() {
-                place.write(VmFuncRef {
-                    cell: self.module.cell(func) as *const FuncCell,
-                    context: self.ctx(),
-                    sig: self.module.layout.sig_id(self.module.ir.funcs[func].sig),
-                    func: func.as_u32(),
-                });
+                place.write(self.own_reference(func));
             }
         }
         place
+    }
+
+    /// A reference to a function of the module that is called with this instance's context.
+    fn own_reference(&self, func: FuncId) -> VmFuncRef {
+        VmFuncRef {
+            cell: self.module.cell(func) as *const FuncCell,
+            context: self.ctx(),
+            sig: self.module.layout.sig_id(self.module.ir.funcs[func].sig),
+            func: func.as_u32(),
+        }
     }
 
     fn func(&self, func: FuncId) -> Func {
@@ -146,19 +158,34 @@ impl InstanceInner {
             return Err(Error::InvalidModule(problem.to_owned()));
         }
         let ir = &module.ir;
-        let hosts = host_funcs(ir, imports)?;
-        let memories = ir.memories.values().map(|decl| MemoryInner::alloc(store, decl));
-        let memories = memories.collect::<Result<Vec<_>, Error>>()?;
-        let tables = ir.tables.values();
-        let tables =
-            tables.map(|decl| TableInner::alloc(store, vec![ptr::null(); decl.elements.len()]));
-        let globals = ir.globals.values().map(|decl| {
-            GlobalInner::alloc(store, Value::from_bits(decl.ty, decl.init), decl.mutable)
+        let linked = Linked::new(store, module, imports)?;
+        store.ensure_entries(module)?;
+        let memories = ir
+            .memories
+            .values()
+            .zip(&linked.memories)
+            .map(|(decl, linked)| linked.map_or_else(|| MemoryInner::alloc(store, decl), Ok));
+        let tables = ir
+            .tables
+            .values()
+            .zip(&linked.tables)
+            .map(|(decl, linked)| linked.map_or_else(|| TableInner::alloc(store, decl), Ok));
+        let globals = ir.globals.values().zip(&linked.globals).map(|(decl, linked)| {
+            let init = || Value::from_bits(decl.ty, decl.init);
+            linked.unwrap_or_else(|| GlobalInner::alloc(store, init(), decl.mutable))
         });
+        let mut hosts = Vec::new();
+        for (func, linked) in &linked.funcs {
+            hosts.resize(func.as_u32() as usize, None);
+            hosts.push(match linked {
+                LinkedFunc::Host(host) => Some(host.clone()),
+                LinkedFunc::Ref(_) => None,
+            });
+        }
         let place = store.instances.alloc(InstanceInner {
             hosts,
-            memories,
-            tables: tables.collect(),
+            memories: memories.collect::<Result<Vec<_>, Error>>()?,
+            tables: tables.collect::<Result<Vec<_>, Error>>()?,
             globals: globals.collect(),
             context: ContextMemory::new(module.layout.size()),
             func_refs: FuncRefs::new(ir.funcs.len()),
@@ -168,62 +195,93 @@ impl InstanceInner {
         });
         // SAFETY: just allocated; only shared references are made of it.
         let instance = unsafe { place.as_ref() };
-        let ctx = instance.ctx();
-        // SAFETY: `ctx` points to a zeroed allocation of the module's context layout, which is
-        // not shared yet and lives as long as the store; the offsets are that layout's.
-        unsafe {
-            (&raw mut (*ctx).limits).write(store.limits.get());
-            (&raw mut (*ctx).funcs).write(module.cells());
-            let services: *const dyn Services = place.as_ptr();
-            (&raw mut (*ctx).services).write(services);
-            let at = |offset: u32| ctx.byte_add(offset as usize);
-            for (id, memory) in ir.memories.keys().zip(&instance.memories) {
-                memory.as_ref().set_place(at(module.layout.memory(id)).cast());
-            }
-            for (id, table) in ir.tables.keys().zip(&instance.tables) {
-                table.as_ref().set_place(at(module.layout.table(id)).cast());
-            }
-            for (id, global) in ir.globals.keys().zip(&instance.globals) {
-                global.as_ref().set_place(at(module.layout.global(id)).cast());
-            }
-        }
+        // SAFETY: nothing but this function knows the context yet.
+        unsafe { instance.fill_context(&linked) };
         for (decl, table) in ir.tables.values().zip(&instance.tables) {
             let elements = decl.elements.iter().map(|element| match element {
-                Some(func) => instance.func_ref(*func).as_ptr().cast_const(),
-                None => ptr::null(),
+                Some(func) => instance.func_ref(*func).as_ptr() as u64,
+                None => 0,
             });
             // SAFETY: the store owns it.
-            unsafe { table.as_ref() }.fill(elements);
+            let written = unsafe { table.as_ref() }.write(0, elements);
+            debug_assert!(written, "the verifier counts the elements");
         }
         Ok(place)
     }
-}
 
-/// The host functions that a module imports.
-fn host_funcs(ir: &cupola_ir::Module, imports: &Imports) -> Result<Vec<Option<HostFunc>>, Error> {
-    let host = |decl: &cupola_ir::FuncDecl| {
-        let FuncKind::Import { module: from, name } = &decl.kind else { return Ok(None) };
-        let sig = &ir.sigs[decl.sig];
-        let found = imports.get(from, name);
-        match found {
-            Some(host) if host.sig == *sig => Ok(Some(host.clone())),
-            _ => Err(Error::MissingImport {
-                module: from.clone(),
-                name: name.clone(),
-                sig: sig.to_string(),
-                hint: found
-                    .map(|host| format!("; the host's has signature {}", host.sig))
-                    .unwrap_or_default(),
-            }),
+    /// Fills the context in: what the module defines gets its place there, what it imports a
+    /// pointer to its place elsewhere.
+    ///
+    /// # Safety
+    /// To be called once, before anything else uses the context.
+    unsafe fn fill_context(&self, linked: &Linked) {
+        let (ir, layout, ctx) = (&self.module.ir, &self.module.layout, self.ctx());
+        // SAFETY: `ctx` points to a zeroed allocation of the module's context layout, which lives as
+        // long as the store; the offsets are that layout's. What is linked belongs to the store.
+        unsafe {
+            (&raw mut (*ctx).limits).write(self.store().limits.get());
+            (&raw mut (*ctx).funcs).write(self.module.cells());
+            let services: *const dyn Services = self;
+            (&raw mut (*ctx).services).write(services);
+            let at = |place: Place| ctx.byte_add(place.offset() as usize);
+            for (id, memory) in ir.memories.keys().zip(&self.memories) {
+                match layout.memory(id) {
+                    place @ Place::Inline(_) => memory.as_ref().set_place(at(place).cast()),
+                    place => at(place).cast::<*mut VmMemory>().write(memory.as_ref().place()),
+                }
+            }
+            for (id, table) in ir.tables.keys().zip(&self.tables) {
+                match layout.table(id) {
+                    place @ Place::Inline(_) => table.as_ref().set_place(at(place).cast()),
+                    place => at(place).cast::<*mut VmTable>().write(table.as_ref().place()),
+                }
+            }
+            for ((id, global), linked) in ir.globals.keys().zip(&self.globals).zip(&linked.globals)
+            {
+                let global = global.as_ref();
+                match (layout.global(id), linked) {
+                    (place @ Place::Inline(_), None) => global.set_place(at(place).cast()),
+                    // It cannot be set, so that a copy is as good.
+                    (place @ Place::Inline(_), Some(_)) => {
+                        at(place).cast::<u64>().write(*global.place())
+                    }
+                    (place, _) => at(place).cast::<*mut u64>().write(global.place()),
+                }
+            }
+            for (func, linked) in &linked.funcs {
+                let reference = match linked {
+                    LinkedFunc::Host(_) => self.own_reference(*func),
+                    LinkedFunc::Ref(target) => *target.as_ref(),
+                };
+                ctx.byte_add(layout.import(*func) as usize).cast::<VmFuncRef>().write(reference);
+            }
         }
-    };
-    ir.funcs.values().map(host).collect()
+    }
 }
 
 /// A running program: a module's code with memories, globals and tables. A handle, to be used with
 /// the [`Store`](crate::Store) that it was made in.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Instance(pub(super) Handle<InstanceInner>);
+
+impl StoreInner {
+    /// Sees to it that compiled code can call what a new instance of `module` and the instances
+    /// that are here already get from each other. A single module does that when its first code is
+    /// linked.
+    fn ensure_entries(&self, module: &Arc<ModuleInner>) -> Result<(), Error> {
+        if self.engine.existing == TierSet::EMPTY.with(Tier::T0) {
+            return Ok(());
+        }
+        // SAFETY: the arena keeps its values, and only shared references are made of them.
+        let others = self.instances.all().into_iter().map(|i| unsafe { &i.as_ref().module });
+        let mut others = others.filter(|other| !Arc::ptr_eq(other, module)).peekable();
+        let fits = others.peek().is_none() || module.ensure_entries();
+        if fits && others.all(|other| other.ensure_entries()) {
+            return Ok(());
+        }
+        Err(Error::Limit("no room in code memory for the entries of functions".to_owned()))
+    }
+}
 
 impl Instance {
     /// Makes an instance: memories and tables are set up, imports bound.

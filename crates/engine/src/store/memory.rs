@@ -3,13 +3,17 @@
 use super::{AsStore, AsStoreMut, Handle, StoreInner};
 use crate::error::Error;
 use crate::memory::LinearMemory;
-use cupola_ir::MemoryDecl;
+use cupola_ir::{MemoryDecl, PAGE_SIZE};
 use cupola_runtime::VmMemory;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr::{self, NonNull};
 
 /// A memory, which its instance's context and those of instances that import it lead to.
 pub(crate) struct MemoryInner {
+    /// Greatest size in pages, as declared.
+    pub max_pages: Option<u64>,
+    /// Whether addresses and sizes are i64.
+    pub memory64: bool,
     linear: RefCell<LinearMemory>,
     /// Where generated code reads base and length: in the context of the instance that defines
     /// the memory, or `own`.
@@ -23,7 +27,13 @@ impl MemoryInner {
         let linear = LinearMemory::new(decl, store.engine.config.memory_options())?;
         let own = UnsafeCell::new(linear.vm_memory());
         let place = Cell::new(own.get());
-        let memory = store.memories.alloc(MemoryInner { linear: linear.into(), place, own });
+        let memory = store.memories.alloc(MemoryInner {
+            max_pages: decl.max_pages,
+            memory64: decl.memory64,
+            linear: linear.into(),
+            place,
+            own,
+        });
         // SAFETY: just allocated.
         let inner = unsafe { memory.as_ref() };
         inner.place.set(inner.own.get());
@@ -38,6 +48,16 @@ impl MemoryInner {
         // SAFETY: the caller's duty.
         unsafe { place.write(self.vm()) }
         self.place.set(place);
+    }
+
+    /// Where generated code finds base and length.
+    pub fn place(&self) -> *mut VmMemory {
+        self.place.get()
+    }
+
+    /// The size in pages.
+    pub fn size(&self) -> u64 {
+        self.vm().len / PAGE_SIZE
     }
 
     /// Base and length.
@@ -97,7 +117,12 @@ impl Memory {
 
     /// Its size in pages.
     pub fn size(self, store: &impl AsStore) -> u64 {
-        self.0.get(store.as_store().0).vm().len / cupola_ir::PAGE_SIZE
+        self.0.get(store.as_store().0).size()
+    }
+
+    /// Its greatest size in pages, as it was declared.
+    pub fn max(self, store: &impl AsStore) -> Option<u64> {
+        self.0.get(store.as_store().0).max_pages
     }
 
     /// Grows it by a number of pages; gives the size before, or none if it cannot grow that far.

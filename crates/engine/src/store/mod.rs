@@ -15,7 +15,9 @@ mod func;
 mod global;
 mod instance;
 mod limits;
+mod link;
 mod memory;
+mod reference;
 mod run;
 mod table;
 
@@ -25,6 +27,7 @@ pub use global::Global;
 pub use instance::Instance;
 pub use limits::InterruptHandle;
 pub use memory::Memory;
+pub use reference::{ExternRef, Ref};
 pub use table::Table;
 
 use crate::code::Execution;
@@ -35,6 +38,7 @@ use global::GlobalInner;
 pub(crate) use instance::InstanceInner;
 use limits::Limits;
 use memory::MemoryInner;
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
@@ -68,6 +72,16 @@ pub(crate) struct StoreInner {
     memories: Arena<MemoryInner>,
     tables: Arena<TableInner>,
     globals: Arena<GlobalInner>,
+    /// What the host has handed over for programs to hold.
+    objects: Arena<Box<dyn Any + Send>>,
+}
+
+impl StoreInner {
+    /// # Panics
+    /// If this is not the store of a handle.
+    fn check(&self, store: StoreId) {
+        assert!(store == self.id, "a handle was used with another store than its own");
+    }
 }
 
 /// What a handle leads to, and the store that it belongs to.
@@ -114,7 +128,7 @@ impl<T> Handle<T> {
     /// # Panics
     /// If `store` is not the handle's.
     fn get(self, store: &StoreInner) -> &T {
-        assert!(self.store == store.id, "a handle was used with another store than its own");
+        store.check(self.store);
         // SAFETY: the target belongs to the store with this number, which is alive.
         unsafe { self.target.as_ref() }
     }
@@ -154,6 +168,7 @@ impl Store {
             memories: Arena::default(),
             tables: Arena::default(),
             globals: Arena::default(),
+            objects: Arena::default(),
             engine,
         };
         Store { inner: NonNull::from(Box::leak(Box::new(inner))) }

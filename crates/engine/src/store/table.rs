@@ -1,13 +1,19 @@
 //! Tables of a store.
 
-use super::{AsStore, AsStoreMut, Func, Handle, StoreInner};
-use cupola_runtime::{VmFuncRef, VmTable};
+use super::{AsStore, AsStoreMut, Handle, Ref, StoreInner};
+use crate::error::Error;
+use cupola_ir::{RefType, TableDecl};
+use cupola_runtime::VmTable;
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// A table, which its instance's context leads to.
+/// A table, which its instance's context and those of instances that import it lead to.
 pub(crate) struct TableInner {
-    slots: RefCell<Vec<*const VmFuncRef>>,
+    pub element: RefType,
+    /// Greatest number of slots, as declared.
+    pub max: Option<u64>,
+    slots: RefCell<Vec<u64>>,
     /// Where generated code reads address and length of the slots: in the context of the instance
     /// that defines the table, or `own`.
     place: Cell<*mut VmTable>,
@@ -15,16 +21,28 @@ pub(crate) struct TableInner {
 }
 
 impl TableInner {
-    /// A table with these slots, in a store, which the functions belong to.
-    pub fn alloc(store: &StoreInner, slots: Vec<*const VmFuncRef>) -> NonNull<TableInner> {
-        let own = UnsafeCell::new(VmTable { slots: ptr::null_mut(), len: 0 });
-        let table = TableInner { slots: slots.into(), place: Cell::new(ptr::null_mut()), own };
-        let table = store.tables.alloc(table);
+    /// A table as declared, of nulls, in a store.
+    pub fn alloc(store: &StoreInner, decl: &TableDecl) -> Result<NonNull<TableInner>, Error> {
+        let limit = decl.max.unwrap_or(u64::MAX).min(store.engine.config.max_table_slots);
+        if decl.min > limit {
+            return Err(Error::Limit(format!(
+                "a table of {} slots is above the limit of {limit}",
+                decl.min
+            )));
+        }
+        let table = TableInner {
+            element: decl.element,
+            max: decl.max,
+            slots: vec![0; decl.min as usize].into(),
+            place: Cell::new(ptr::null_mut()),
+            own: UnsafeCell::new(VmTable { slots: ptr::null_mut(), len: 0 }),
+        };
+        let place = store.tables.alloc(table);
         // SAFETY: just allocated.
-        let inner = unsafe { table.as_ref() };
+        let table = unsafe { place.as_ref() };
         // SAFETY: `own` is used for nothing else.
-        unsafe { inner.set_place(inner.own.get()) };
-        table
+        unsafe { table.set_place(table.own.get()) };
+        Ok(place)
     }
 
     /// Lets generated code find the slots by `place`.
@@ -36,19 +54,51 @@ impl TableInner {
         self.publish(&mut self.slots.borrow_mut());
     }
 
-    /// Sets the first slots.
-    pub fn fill(&self, values: impl Iterator<Item = *const VmFuncRef>) {
-        for (slot, value) in self.slots.borrow_mut().iter_mut().zip(values) {
-            *slot = value;
-        }
+    /// Where generated code finds the slots.
+    pub fn place(&self) -> *mut VmTable {
+        self.place.get()
     }
 
-    fn publish(&self, slots: &mut Vec<*const VmFuncRef>) {
+    fn publish(&self, slots: &mut Vec<u64>) {
         let vm = VmTable { slots: slots.as_mut_ptr(), len: slots.len() as u64 };
         // SAFETY: the place is valid (`set_place`); generated code reads it anew behind everything
         // that writes instance state.
         unsafe { self.place.get().write(vm) }
     }
+
+    /// The number of slots.
+    pub fn len(&self) -> u64 {
+        self.slots.borrow().len() as u64
+    }
+
+    /// Sets the slots from `start` on; gives whether there are so many.
+    pub fn write(&self, start: u64, words: impl ExactSizeIterator<Item = u64>) -> bool {
+        let mut slots = self.slots.borrow_mut();
+        let Some(range) = range(start, words.len() as u64, slots.len()) else { return false };
+        for (slot, word) in slots[range].iter_mut().zip(words) {
+            *slot = word;
+        }
+        true
+    }
+
+    fn grow(&self, store: &StoreInner, by: u64, word: u64) -> Option<u64> {
+        let mut slots = self.slots.borrow_mut();
+        let old = slots.len();
+        let new = (old as u64).checked_add(by)?;
+        if new > self.max.unwrap_or(u64::MAX).min(store.engine.config.max_table_slots) {
+            return None;
+        }
+        slots.try_reserve(new as usize - old).ok()?;
+        slots.resize(new as usize, word);
+        self.publish(&mut slots);
+        Some(old as u64)
+    }
+}
+
+/// `start..start + count`, if that is within `len`.
+fn range(start: u64, count: u64, len: usize) -> Option<Range<usize>> {
+    let end = start.checked_add(count).filter(|&end| end <= len as u64)?;
+    Some(start as usize..end as usize)
 }
 
 /// A table of a [`Store`](crate::Store): a handle, to be used with that store.
@@ -56,48 +106,108 @@ impl TableInner {
 pub struct Table(pub(super) Handle<TableInner>);
 
 impl Table {
-    /// The number of slots.
+    /// A new table of nulls, for instances to import. The elements of the declaration are of no
+    /// meaning here.
+    ///
+    /// # Errors
+    /// If it is above the engine's limit.
+    pub fn new(store: &mut impl AsStoreMut, decl: &TableDecl) -> Result<Table, Error> {
+        let store = store.as_store().0;
+        Ok(Table(Handle::new(store, TableInner::alloc(store, decl)?)))
+    }
+
+    /// What its slots hold.
     ///
     /// # Panics
-    /// If it belongs to another store; so do all methods.
+    /// If it belongs to another store; so do all methods, also for the references they are given.
+    pub fn element(self, store: &impl AsStore) -> RefType {
+        self.0.get(store.as_store().0).element
+    }
+
+    /// The number of slots.
     pub fn size(self, store: &impl AsStore) -> u64 {
-        self.0.get(store.as_store().0).slots.borrow().len() as u64
+        self.0.get(store.as_store().0).len()
     }
 
-    /// The function in a slot, if there is one; none if there is no such slot.
-    pub fn get(self, store: &impl AsStore, index: u64) -> Option<Option<Func>> {
-        let store = store.as_store().0;
-        let slots = self.0.get(store).slots.borrow();
-        let slot = *slots.get(usize::try_from(index).ok()?)?;
-        Some(NonNull::new(slot.cast_mut()).map(|reference| Func(Handle::new(store, reference))))
+    /// The greatest number of slots, as it was declared.
+    pub fn max(self, store: &impl AsStore) -> Option<u64> {
+        self.0.get(store.as_store().0).max
     }
 
-    /// Sets a slot; gives whether there is such a slot.
-    pub fn set(self, store: &mut impl AsStoreMut, index: u64, func: Option<Func>) -> bool {
+    /// The reference in a slot; none if there is no such slot.
+    pub fn get(self, store: &impl AsStore, index: u64) -> Option<Ref> {
         let store = store.as_store().0;
-        let value = slot_of(store, func);
-        let mut slots = self.0.get(store).slots.borrow_mut();
-        let slot = usize::try_from(index).ok().and_then(|index| slots.get_mut(index));
-        slot.map(|slot| *slot = value).is_some()
+        let table = self.0.get(store);
+        let word = *table.slots.borrow().get(usize::try_from(index).ok()?)?;
+        // SAFETY: slots hold references of the table's kind in its store.
+        Some(unsafe { Ref::from_word(store, table.element, word) })
     }
 
-    /// Adds slots, all with this function; gives the number of slots before. The table stays as it
-    /// is if there is no memory for it, and then nothing is given.
-    pub fn grow(self, store: &mut impl AsStoreMut, by: u64, func: Option<Func>) -> Option<u64> {
+    /// Sets a slot; gives whether there is such a slot, and the reference is of the table's kind.
+    pub fn set(self, store: &mut impl AsStoreMut, index: u64, to: Ref) -> bool {
+        self.write(store, index, &[to])
+    }
+
+    /// Sets the slots from `start` on; gives whether there are so many, and the references are of
+    /// the table's kind. If not, nothing is set.
+    pub fn write(self, store: &mut impl AsStoreMut, start: u64, to: &[Ref]) -> bool {
         let store = store.as_store().0;
-        let value = slot_of(store, func);
+        let table = self.0.get(store);
+        to.iter().all(|to| to.ty() == table.element)
+            && table.write(start, to.iter().map(|to| to.to_word(store)))
+    }
+
+    /// Sets `count` slots from `start` on to the same; as [`Table::write`].
+    pub fn fill(self, store: &mut impl AsStoreMut, start: u64, count: u64, to: Ref) -> bool {
+        let store = store.as_store().0;
         let table = self.0.get(store);
         let mut slots = table.slots.borrow_mut();
-        let old = slots.len();
-        let new = old.checked_add(usize::try_from(by).ok()?)?;
-        slots.try_reserve_exact(new - old).ok()?;
-        slots.resize(new, value);
-        table.publish(&mut slots);
-        Some(old as u64)
+        match range(start, count, slots.len()) {
+            Some(range) if to.ty() == table.element => {
+                slots[range].fill(to.to_word(store));
+                true
+            }
+            _ => false,
+        }
     }
-}
 
-/// What stands in a slot for a function of `store`.
-fn slot_of(store: &StoreInner, func: Option<Func>) -> *const VmFuncRef {
-    func.map_or(ptr::null(), |func| func.0.get(store))
+    /// Copies `count` slots of `from`, which may be the same table, from slot `start` on to `to`
+    /// on; gives whether there are so many in both, and both are of the same kind. If not, nothing
+    /// is copied.
+    pub fn copy(
+        self,
+        store: &mut impl AsStoreMut,
+        to: u64,
+        from: Table,
+        start: u64,
+        count: u64,
+    ) -> bool {
+        let store = store.as_store().0;
+        let (target, source) = (self.0.get(store), from.0.get(store));
+        let from_range = range(start, count, source.len() as usize);
+        let to_range = range(to, count, target.len() as usize);
+        let (Some(from_range), Some(to_range)) = (from_range, to_range) else { return false };
+        if target.element != source.element {
+            return false;
+        }
+        if self == from {
+            target.slots.borrow_mut().copy_within(from_range, to_range.start);
+        } else {
+            let source = source.slots.borrow();
+            target.slots.borrow_mut()[to_range].copy_from_slice(&source[from_range]);
+        }
+        true
+    }
+
+    /// Adds slots that hold this reference; gives the number of slots before. If the table may not
+    /// become so large, or the reference is of another kind, it stays as it is, and nothing is
+    /// given.
+    pub fn grow(self, store: &mut impl AsStoreMut, by: u64, to: Ref) -> Option<u64> {
+        let store = store.as_store().0;
+        let table = self.0.get(store);
+        if to.ty() != table.element {
+            return None;
+        }
+        table.grow(store, by, to.to_word(store))
+    }
 }

@@ -275,7 +275,7 @@ impl Encoder<'_> {
         let words = self.words.into_boxed_slice();
         let entry = Ip(words.as_ptr());
         let memory = match self.module.memories.keys().next() {
-            Some(memory) => self.context.memory(memory),
+            Some(memory) => self.context.memory(memory).to_word(),
             None => 0,
         };
         Box::new(Code {

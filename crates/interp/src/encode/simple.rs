@@ -2,10 +2,11 @@
 
 use super::Encoder;
 use super::emit::slots_from;
+use crate::dispatch::Handler;
 use crate::handlers::{self, call, plain, services};
 use cupola_ir::{Effects, Format, Imm, Inst, MemArg, Op, Reg, SigId, Type};
-use cupola_runtime::FuncCell;
 use cupola_runtime::abi::NativeSig;
+use cupola_runtime::{FuncCell, Place};
 use smallvec::SmallVec;
 
 /// Operands as they are written: registers' slots, then maybe a constant.
@@ -61,15 +62,15 @@ impl Encoder<'_> {
                 self.words.extend(args);
             }
             (Format::MemorySize, Imm::Memory(memory)) => {
-                let offset = self.context.memory(memory);
+                let offset = self.context.memory(memory).to_word();
                 self.state(inst, plain::memory_size, dest, offset);
             }
             (Format::MemoryBase, Imm::Memory(memory)) => {
-                let offset = self.context.memory(memory);
+                let offset = self.context.memory(memory).to_word();
                 self.state(inst, plain::memory_base, dest, offset);
             }
             (Format::MemoryLen, Imm::Memory(memory)) => {
-                let offset = self.context.memory(memory);
+                let offset = self.context.memory(memory).to_word();
                 self.state(inst, plain::memory_len, dest, offset);
             }
             (Format::MemoryGrow, Imm::Memory(memory)) => {
@@ -79,16 +80,26 @@ impl Encoder<'_> {
                 self.words.extend([dest, pages, memory.as_u32(), u32::from(memory64)]);
             }
             (Format::GlobalGet, Imm::Global(global)) => {
-                let offset = self.context.global(global);
-                let is_vector = self.is_vector(data.results[0]);
-                let handler = if is_vector { plain::global_get128 } else { plain::global_get };
-                self.state(inst, handler, dest, offset);
+                let place = self.context.global(global);
+                if self.is_vector(data.results[0]) {
+                    return self.state(inst, plain::global_get128, dest, place.to_word());
+                }
+                let handler: Handler = match place {
+                    Place::Inline(_) => plain::global_get,
+                    Place::Pointer(_) => plain::shared_global_get,
+                };
+                self.state(inst, handler, dest, place.offset());
             }
             (Format::GlobalSet, Imm::Global(global)) => {
-                let (value, offset) = (self.read(data.args[0]), self.context.global(global));
-                let is_vector = self.is_vector(data.args[0]);
-                let handler = if is_vector { plain::global_set128 } else { plain::global_set };
-                self.state(inst, handler, value, offset);
+                let (value, place) = (self.read(data.args[0]), self.context.global(global));
+                if self.is_vector(data.args[0]) {
+                    return self.state(inst, plain::global_set128, value, place.to_word());
+                }
+                let handler: Handler = match place {
+                    Place::Inline(_) => plain::global_set,
+                    Place::Pointer(_) => plain::shared_global_set,
+                };
+                self.state(inst, handler, value, place.offset());
             }
             (Format::TrapIf, Imm::Trap(code)) => {
                 let cond = self.read(data.args[0]);
@@ -188,7 +199,7 @@ impl Encoder<'_> {
                 self.begin(inst, forms.far);
                 self.words.extend([value, address]);
                 self.double(mem.offset);
-                let memory = self.context.memory(mem.memory);
+                let memory = self.context.memory(mem.memory).to_word();
                 self.word(memory);
             }
         }
@@ -256,7 +267,7 @@ impl Encoder<'_> {
         self.outside(inst);
         let args = self.read_all_slots(&self.body.insts[inst].args);
         let handler = match args.len() {
-            _ if module.is_import(func) => services::call_native,
+            _ if module.is_import(func) => services::call_import,
             0 => call::call::<0>,
             1 => call::call::<1>,
             2 => call::call::<2>,
@@ -266,7 +277,11 @@ impl Encoder<'_> {
         };
         self.begin(inst, handler);
         self.call_head(call::ARGS + args.len(), module.funcs[func].sig);
-        self.word(func.as_u32().wrapping_mul(FuncCell::SIZE));
+        let callee = match module.is_import(func) {
+            true => self.context.import(func),
+            false => func.as_u32().wrapping_mul(FuncCell::SIZE),
+        };
+        self.word(callee);
         self.words.extend(args);
         self.results(inst, dest);
     }
@@ -280,7 +295,7 @@ impl Encoder<'_> {
         let index = self.read(index);
         self.begin(inst, call::call_indirect);
         self.call_head(call::INDIRECT_ARGS + args.len(), sig);
-        let (table, sig_id) = (self.context.table(table), self.context.sig_id(sig));
+        let (table, sig_id) = (self.context.table(table).to_word(), self.context.sig_id(sig));
         self.words.extend([table, sig_id, index]);
         let site = self.feedback.layout().site_offset(site) as usize;
         self.address(self.feedback.as_ptr() as usize + site);

@@ -9,7 +9,7 @@ use super::services::{call_elsewhere, call_native, enter_hot, unprepared};
 use crate::code::Code;
 use crate::dispatch::{Flow, Fp, HANDLER_WORDS, Ip, Mem, State, next, raise};
 use cupola_ir::TrapCode;
-use cupola_runtime::{SiteFeedback, VmTable};
+use cupola_runtime::{SiteFeedback, VmFuncRef, VmTable};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Where the place of the results' slots stands.
@@ -23,7 +23,7 @@ pub(crate) const CALLEE: usize = ADVANCE + 1;
 /// Where the arguments of a direct call stand.
 pub(crate) const ARGS: usize = CALLEE + 1;
 
-// An indirect call's words behind the table's offset: the signature's number, the index's slot,
+// An indirect call's words behind the table's place: the signature's number, the index's slot,
 // the address of the site's feedback, the arguments.
 const SIG_ID: usize = CALLEE + 1;
 const INDEX: usize = SIG_ID + 1;
@@ -91,15 +91,17 @@ pub(crate) extern "C-unwind" fn call_any(ip: Ip, fp: Fp, st: &mut State, mem: Me
 
 /// `call_indirect`.
 pub(crate) extern "C-unwind" fn call_indirect(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
-    // SAFETY: the offset is that of a table of the instance.
-    let table = unsafe { &*st.context::<VmTable>(ip.word(CALLEE)) };
+    // SAFETY: the place is that of a table of the instance.
+    let table = unsafe { &*st.place::<VmTable>(ip.word(CALLEE)) };
     let index = u64::from(fp.get(ip.word(INDEX)) as u32);
     if index >= table.len {
         return raise(ip, fp, st, TrapCode::TableOutOfBounds);
     }
     // SAFETY: the index is within the table; its slots hold null or the address of a reference
     // that lives as long as the table.
-    let Some(target) = (unsafe { (*table.slots.add(index as usize)).as_ref() }) else {
+    let slot = unsafe { *table.slots.add(index as usize) } as *const VmFuncRef;
+    // SAFETY: as above.
+    let Some(target) = (unsafe { slot.as_ref() }) else {
         return raise(ip, fp, st, TrapCode::NullFunction);
     };
     if target.sig != ip.word(SIG_ID) {

@@ -104,12 +104,12 @@ fn near_place<M>(ip: Ip, fp: Fp, mem: Mem) -> Option<*mut M> {
     (end <= mem.len).then_some(start.cast())
 }
 
-/// The host address of an access in the memory at the offset that stands behind the operands.
+/// The host address of an access in the memory at the place that stands behind the operands.
 /// Addresses of 32 bits stand in their slots extended with zeros.
 #[inline(always)]
 fn far_place<M>(ip: Ip, fp: Fp, st: &State) -> Option<*mut M> {
-    // SAFETY: the offset is that of a memory of the instance.
-    let memory = unsafe { &*st.context::<VmMemory>(ip.word(OFFSET + 2)) };
+    // SAFETY: the place is that of a memory of the instance.
+    let memory = unsafe { &*st.place::<VmMemory>(ip.word(OFFSET + 2)) };
     let start = fp.get(ip.word(ADDRESS)).checked_add(ip.double(OFFSET))?;
     let end = start.checked_add(size_of::<M>() as u64)?;
     (end <= memory.len).then(|| memory.base.wrapping_add(start as usize).cast())

@@ -247,18 +247,18 @@ pub(crate) extern "C-unwind" fn global_get(ip: Ip, fp: Fp, st: &mut State, mem: 
     next(ip.skip(ARG + 1), fp, st, mem)
 }
 
-/// `global.get` of a vector.
+/// `global.get` of a vector: the global's place.
 pub(crate) extern "C-unwind" fn global_get128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
-    // SAFETY: the offset is that of a global's slots.
-    let value = unsafe { st.context::<V128>(ip.word(ARG)).read() };
+    // SAFETY: the place is that of a global's slots.
+    let value = unsafe { st.place::<V128>(ip.word(ARG)).read_unaligned() };
     fp.set_vector(ip.word(DEST), value);
     next(ip.skip(ARG + 1), fp, st, mem)
 }
 
-/// `global.set` of a vector.
+/// `global.set` of a vector: the value, then the global's place.
 pub(crate) extern "C-unwind" fn global_set128(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
-    // SAFETY: the offset is that of a global's slots.
-    unsafe { st.context::<V128>(ip.word(DEST + 1)).write(fp.vector(ip.word(DEST))) };
+    // SAFETY: the place is that of a global's slots.
+    unsafe { st.place::<V128>(ip.word(DEST + 1)).write_unaligned(fp.vector(ip.word(DEST))) };
     next(ip.skip(DEST + 2), fp, st, mem)
 }
 
@@ -269,25 +269,50 @@ pub(crate) extern "C-unwind" fn global_set(ip: Ip, fp: Fp, st: &mut State, mem: 
     next(ip.skip(DEST + 2), fp, st, mem)
 }
 
+/// `global.get` of another's global: the offset of the pointer to it in the context.
+pub(crate) extern "C-unwind" fn shared_global_get(
+    ip: Ip,
+    fp: Fp,
+    st: &mut State,
+    mem: Mem,
+) -> Flow {
+    // SAFETY: the offset is that of a pointer to a global's slot.
+    let value = unsafe { **st.context::<*mut u64>(ip.word(ARG)) };
+    fp.set(ip.word(DEST), value);
+    next(ip.skip(ARG + 1), fp, st, mem)
+}
+
+/// `global.set` of another's global: the value, then the offset of the pointer in the context.
+pub(crate) extern "C-unwind" fn shared_global_set(
+    ip: Ip,
+    fp: Fp,
+    st: &mut State,
+    mem: Mem,
+) -> Flow {
+    // SAFETY: the offset is that of a pointer to a global's slot.
+    unsafe { **st.context::<*mut u64>(ip.word(DEST + 1)) = fp.get(ip.word(DEST)) };
+    next(ip.skip(DEST + 2), fp, st, mem)
+}
+
 #[inline(always)]
 fn of_memory(ip: Ip, fp: Fp, st: &mut State, mem: Mem, f: impl FnOnce(&VmMemory) -> u64) -> Flow {
-    // SAFETY: the offset is that of a memory of the instance.
-    let memory = unsafe { &*st.context::<VmMemory>(ip.word(ARG)) };
+    // SAFETY: the place is that of a memory of the instance.
+    let memory = unsafe { &*st.place::<VmMemory>(ip.word(ARG)) };
     fp.set(ip.word(DEST), f(memory));
     next(ip.skip(ARG + 1), fp, st, mem)
 }
 
-/// `memory.size`: the memory's offset in the context.
+/// `memory.size`: the memory's place.
 pub(crate) extern "C-unwind" fn memory_size(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     of_memory(ip, fp, st, mem, |memory| memory.len / PAGE_SIZE)
 }
 
-/// `memory.base`: the memory's offset in the context.
+/// `memory.base`: the memory's place.
 pub(crate) extern "C-unwind" fn memory_base(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     of_memory(ip, fp, st, mem, |memory| memory.base as u64)
 }
 
-/// `memory.len`: the memory's offset in the context.
+/// `memory.len`: the memory's place.
 pub(crate) extern "C-unwind" fn memory_len(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     of_memory(ip, fp, st, mem, |memory| memory.len)
 }

@@ -97,7 +97,7 @@ fn call_out(ip: Ip, fp: Fp, st: &mut State, args: usize, target: &VmFuncRef) -> 
     })
 }
 
-/// A direct call of a function with compiled code, or of the host.
+/// A direct call of a function with compiled code.
 #[inline(never)]
 pub(crate) extern "C-unwind" fn call_native(ip: Ip, fp: Fp, st: &mut State, _mem: Mem) -> Flow {
     let done = direct_out(ip, fp, st);
@@ -109,6 +109,20 @@ fn direct_out(ip: Ip, fp: Fp, st: &mut State) -> bool {
     let func = function_at(ip.word(CALLEE)).as_u32();
     let target = VmFuncRef { cell: st.cell(ip.word(CALLEE)), context: st.ctx, sig: 0, func };
     call_out(ip, fp, st, ARGS, &target)
+}
+
+/// A call of an imported function. What is called is the offset of its reference in the context.
+pub(crate) extern "C-unwind" fn call_import(ip: Ip, fp: Fp, st: &mut State, _mem: Mem) -> Flow {
+    let done = import_out(ip, fp, st);
+    behind_call(ip, fp, st, done)
+}
+
+#[inline(never)]
+fn import_out(ip: Ip, fp: Fp, st: &mut State) -> bool {
+    // SAFETY: the encoder writes the offset of a reference that is part of the context, where it
+    // never changes.
+    let target = unsafe { &*st.context::<VmFuncRef>(ip.word(CALLEE)) };
+    call_out(ip, fp, st, ARGS, target)
 }
 
 /// An indirect call of another instance's function, or of one that does not run in T0.

@@ -110,6 +110,10 @@ impl World {
                     sig: self.layout.sig_id(decl.sig),
                     func: func.as_u32(),
                 });
+                if self.module.is_import(func) {
+                    let place = ctx.byte_add(self.layout.import(func) as usize);
+                    place.cast::<VmFuncRef>().write(self.func_refs[func.as_u32() as usize]);
+                }
             }
             for (id, table) in &self.module.tables {
                 let slots: Vec<*const VmFuncRef> = table
@@ -122,11 +126,11 @@ impl World {
                     .collect();
                 self.tables.push(slots);
                 let slots = self.tables.last_mut().expect("just pushed");
-                let place = ctx.byte_add(self.layout.table(id) as usize).cast::<VmTable>();
-                place.write(VmTable { slots: slots.as_mut_ptr(), len: slots.len() as u64 });
+                let place = ctx.byte_add(self.layout.table(id).offset() as usize).cast::<VmTable>();
+                place.write(VmTable { slots: slots.as_mut_ptr().cast(), len: slots.len() as u64 });
             }
             for (id, global) in &self.module.globals {
-                ctx.byte_add(self.layout.global(id) as usize)
+                ctx.byte_add(self.layout.global(id).offset() as usize)
                     .cast::<u64>()
                     .write(global.init as u64);
             }
@@ -138,7 +142,8 @@ impl World {
         let bytes = &mut memories[id.as_u32() as usize];
         // SAFETY: the offset is that of the memory in the context.
         unsafe {
-            let place = self.ctx().byte_add(self.layout.memory(id) as usize).cast::<VmMemory>();
+            let place =
+                self.ctx().byte_add(self.layout.memory(id).offset() as usize).cast::<VmMemory>();
             place.write(VmMemory { base: bytes.as_mut_ptr(), len: bytes.len() as u64 });
         }
     }
@@ -148,7 +153,7 @@ impl World {
     }
 
     pub fn global(&self, index: u32) -> u64 {
-        let offset = self.layout.global(GlobalId::from_u32(index));
+        let offset = self.layout.global(GlobalId::from_u32(index)).offset();
         // SAFETY: the offset is that of the global in the context.
         unsafe { *self.ctx().byte_add(offset as usize).cast::<u64>() }
     }
@@ -325,6 +330,10 @@ impl Services for World {
             "test.fail" => Err(Trap::new(TrapKind::Host("dialect failed".into()))),
             other => panic!("unknown operation {other}"),
         }
+    }
+
+    fn module_number(&self) -> u32 {
+        0
     }
 
     fn native_sig(&self, func: FuncId) -> &NativeSig {

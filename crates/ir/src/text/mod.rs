@@ -7,6 +7,9 @@
 //! memory $n i64 1                        ; addresses and sizes are i64
 //! global $g mut i64 = 5
 //! table $t = [%f, %g, null]
+//! table $u 10 20 = [%f]                  ; least and, optionally, greatest number of slots
+//! table $x extern 4                      ; of objects of the host
+//! import memory $o 1 2 = "env" "o"       ; so also globals and tables, without what they hold
 //! data $m 1024 "bytes\00\ff\n\"\\"
 //! import %print(i64) = "env" "print"
 //! dialect calc.pow(f64, f64) -> f64 [traps, reads_memory]   ; no list: may do anything

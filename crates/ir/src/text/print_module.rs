@@ -4,7 +4,7 @@ use super::literal::{write_literal, write_string};
 use super::print_function::write_function;
 use crate::entities::{FuncId, GlobalId, MemId, TableId};
 use crate::function::Function;
-use crate::module::{EagerBodies, FuncKind, Module};
+use crate::module::{EagerBodies, FuncKind, ImportName, Module, RefType};
 use crate::op::Effects;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -82,20 +82,42 @@ fn write_items(out: &mut String, module: &Module, names: &Names) {
     }
     for (id, memory) in module.memories.iter() {
         let addresses = if memory.memory64 { "i64 " } else { "" };
-        put(out, format_args!("memory {} {addresses}{}", names.memory(id), memory.min_pages));
+        let (import, name) = (import_word(&memory.import), names.memory(id));
+        put(out, format_args!("{import}memory {name} {addresses}{}", memory.min_pages));
         if let Some(max) = memory.max_pages {
             put(out, format_args!(" {max}"));
         }
+        write_import(out, &memory.import);
         out.push('\n');
     }
     for (id, global) in module.globals.iter() {
         let mutable = if global.mutable { "mut " } else { "" };
-        put(out, format_args!("global {} {mutable}{} = ", names.global(id), global.ty));
-        write_literal(out, global.ty, global.init);
+        let (import, name) = (import_word(&global.import), names.global(id));
+        put(out, format_args!("{import}global {name} {mutable}{}", global.ty));
+        if global.import.is_none() {
+            out.push_str(" = ");
+            write_literal(out, global.ty, global.init);
+        }
+        write_import(out, &global.import);
         out.push('\n');
     }
     for (id, table) in module.tables.iter() {
-        put(out, format_args!("table {} = [", names.table(id)));
+        put(out, format_args!("{}table {}", import_word(&table.import), names.table(id)));
+        let plain = table.element == RefType::Func && table.max.is_none();
+        let short = plain && table.import.is_none() && table.min == table.elements.len() as u64;
+        if !short {
+            let element = if table.element == RefType::Extern { " extern" } else { "" };
+            put(out, format_args!("{element} {}", table.min));
+            if let Some(max) = table.max {
+                put(out, format_args!(" {max}"));
+            }
+        }
+        write_import(out, &table.import);
+        if !short && table.elements.is_empty() {
+            out.push('\n');
+            continue;
+        }
+        out.push_str(" = [");
         for (i, element) in table.elements.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             match element {
@@ -119,6 +141,19 @@ fn write_items(out: &mut String, module: &Module, names: &Names) {
             put(out, format_args!(" [{}]", list.join(", ")));
         }
         out.push('\n');
+    }
+}
+
+fn import_word(import: &Option<ImportName>) -> &'static str {
+    if import.is_some() { "import " } else { "" }
+}
+
+fn write_import(out: &mut String, import: &Option<ImportName>) {
+    if let Some(ImportName { module, name }) = import {
+        out.push_str(" = ");
+        write_string(out, module.as_bytes());
+        out.push(' ');
+        write_string(out, name.as_bytes());
     }
 }
 

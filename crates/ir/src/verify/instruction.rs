@@ -6,6 +6,7 @@ use super::typing::{ResultTypes, address_type, result_types};
 use crate::entities::{Block, Inst, Reg};
 use crate::function::Form;
 use crate::inst::{Imm, InstData};
+use crate::module::RefType;
 use crate::op::Format;
 use crate::types::Type;
 use smallvec::{SmallVec, smallvec};
@@ -137,6 +138,12 @@ impl Checker<'_> {
             (Format::GlobalSet, Imm::Global(global)) if !self.module.globals[global].mutable => {
                 let name = self.module.globals[global].name.clone();
                 Err(format!("the global ${} is not mutable", name.unwrap_or(global.to_string())))
+            }
+            (Format::CallIndirect, Imm::Indirect(_, table, _))
+                if self.module.tables[table].element != RefType::Func =>
+            {
+                let name = self.module.tables[table].name.clone();
+                Err(format!("the table ${} has no functions", name.unwrap_or(table.to_string())))
             }
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Rules of modules.
 
 use super::{Place, VerifyError};
-use crate::module::{Module, PAGE_SIZE};
+use crate::module::{Module, PAGE_SIZE, RefType};
 use crate::op::Effects;
 use crate::types::Type;
 use rustc_hash::FxHashSet;
@@ -41,7 +41,11 @@ pub(super) fn check(module: &Module, errors: &mut Vec<VerifyError>) {
         }
     }
     for (id, global) in module.globals.iter() {
-        if !is_value_of(global.init, global.ty) {
+        if global.import.is_some() && global.init != 0 {
+            let context = format!("${}", global.name.clone().unwrap_or(id.to_string()));
+            let message = "an imported global has the value of its exporter".to_string();
+            error(Place::Global(id), &context, message);
+        } else if !is_value_of(global.init, global.ty) {
             let context = format!("${}", global.name.clone().unwrap_or(id.to_string()));
             let message = format!("{:#x} is not a slot of type {}", global.init, global.ty);
             error(Place::Global(id), &context, message);
@@ -49,6 +53,20 @@ pub(super) fn check(module: &Module, errors: &mut Vec<VerifyError>) {
     }
     for (id, table) in module.tables.iter() {
         let context = format!("${}", table.name.clone().unwrap_or(id.to_string()));
+        if table.max.is_some_and(|max| max < table.min) {
+            let max = table.max.unwrap_or_default();
+            let message = format!("starts with {} slots, but may have {max}", table.min);
+            error(Place::Table(id), &context, message);
+        } else if table.elements.len() as u64 > table.min {
+            let message = format!("{} elements for {} slots", table.elements.len(), table.min);
+            error(Place::Table(id), &context, message);
+        } else if table.import.is_some() && !table.elements.is_empty() {
+            let message = "an imported table has the elements of its exporter".to_string();
+            error(Place::Table(id), &context, message);
+        } else if table.element == RefType::Extern && !table.elements.is_empty() {
+            let message = "functions in a table of objects of the host".to_string();
+            error(Place::Table(id), &context, message);
+        }
         for (slot, element) in table.elements.iter().enumerate() {
             if let Some(func) = element.filter(|&func| !module.funcs.is_valid(func)) {
                 let message = format!("slot {slot} refers to {func}, which does not exist");

@@ -65,6 +65,15 @@ impl<'c> Lower<'_, '_, 'c> {
         let args = self.native_args(self.ctx, &sig.results, &inst.args)?;
         let call = match self.unit.members.get(&func) {
             Some(&member) => self.b.build_call(member, &args, "")?,
+            None if self.module.is_import(func) => {
+                let reference = self.request.context.import(func);
+                let context = self.fixed_pointer(self.ctx, reference + VmFuncRef::CONTEXT)?;
+                let cell = self.fixed_pointer(self.ctx, reference + VmFuncRef::CELL)?;
+                let entry = self.state_pointer(cell, FuncCell::ENTRY)?;
+                let args = self.native_args(context, &sig.results, &inst.args)?;
+                let ty = self.unit.native_type(sig.params.iter().copied(), &sig.results);
+                self.b.build_indirect_call(ty, entry, &args, "")?
+            }
             None => {
                 let funcs = self.fixed_pointer(self.ctx, VmContext::FUNCS)?;
                 let entry = self.state_pointer(funcs, FuncCell::entry_offset(func))?;
@@ -86,12 +95,12 @@ impl<'c> Lower<'_, '_, 'c> {
         };
         let types = self.unit.types;
         let index = self.b.build_int_z_extend(self.int(index)?, types.i64, "")?;
-        let table = self.request.context.table(table);
-        let len = self.state_field(types.i64.into(), 8, self.ctx, table + VmTable::LEN)?;
+        let (at, table) = self.place(self.request.context.table(table))?;
+        let len = self.state_field(types.i64.into(), 8, at, table + VmTable::LEN)?;
         let outside =
             self.b.build_int_compare(IntPredicate::UGE, index, len.into_int_value(), "")?;
         self.trap_on(outside, TrapCode::TableOutOfBounds)?;
-        let slots = self.state_pointer(self.ctx, table + VmTable::SLOTS)?;
+        let slots = self.state_pointer(at, table + VmTable::SLOTS)?;
         let offset = self.b.build_left_shift(index, types.i64.const_int(3, false), "")?;
         let callee = self.state_pointer(self.add_bytes(slots, offset)?, 0)?;
         let is_null = self.b.build_is_null(callee, "")?;

@@ -10,7 +10,7 @@
 use super::Lower;
 use crate::error::{Result, codegen};
 use cupola_ir::{GlobalId, InstData, MemArg, MemId, Op, Reg, TrapCode};
-use cupola_runtime::{Helper, VmContext, VmMemory};
+use cupola_runtime::{Helper, Place, VmContext, VmMemory};
 use inkwell::IntPredicate;
 use inkwell::types::{BasicTypeEnum, IntType};
 use inkwell::values::{BasicValueEnum, IntValue, MetadataValue, PointerValue};
@@ -111,11 +111,19 @@ impl<'c> Lower<'_, '_, 'c> {
         self.fixed_pointer(self.ctx, VmContext::LIMITS)
     }
 
+    /// Address and offset of what the context leads to.
+    pub(super) fn place(&self, place: Place) -> Result<(PointerValue<'c>, u32)> {
+        Ok(match place {
+            Place::Inline(offset) => (self.ctx, offset),
+            Place::Pointer(offset) => (self.fixed_pointer(self.ctx, offset)?, 0),
+        })
+    }
+
     pub(super) fn memory_base(&self, memory: MemId) -> Result<PointerValue<'c>> {
-        let offset = self.request.context.memory(memory) + VmMemory::BASE;
+        let (at, offset) = self.place(self.request.context.memory(memory))?;
         match self.is_reserved(memory) {
-            true => self.fixed_pointer(self.ctx, offset),
-            false => self.state_pointer(self.ctx, offset),
+            true => self.fixed_pointer(at, offset + VmMemory::BASE),
+            false => self.state_pointer(at, offset + VmMemory::BASE),
         }
     }
 
@@ -125,9 +133,9 @@ impl<'c> Lower<'_, '_, 'c> {
     }
 
     pub(super) fn memory_len(&self, memory: MemId) -> Result<IntValue<'c>> {
-        let offset = self.request.context.memory(memory) + VmMemory::LEN;
+        let (at, offset) = self.place(self.request.context.memory(memory))?;
         let ty = self.unit.types.i64.into();
-        Ok(self.state_field(ty, 8, self.ctx, offset)?.into_int_value())
+        Ok(self.state_field(ty, 8, at, offset + VmMemory::LEN)?.into_int_value())
     }
 
     /// Loads a register's whole type.
@@ -285,8 +293,8 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn global_get(&mut self, inst: &InstData, global: GlobalId) -> Result<()> {
         let decl = &self.module.globals[global];
         let ty = self.unit.ty(decl.ty);
-        let offset = self.request.context.global(global);
-        let value = self.state_field(ty, decl.ty.bytes().min(8), self.ctx, offset)?;
+        let (at, offset) = self.place(self.request.context.global(global))?;
+        let value = self.state_field(ty, decl.ty.bytes().min(8), at, offset)?;
         self.def(inst.results[0], value);
         Ok(())
     }
@@ -295,7 +303,8 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn global_set(&mut self, inst: &InstData, global: GlobalId) -> Result<()> {
         let value = self.value(inst.args[0])?;
         let align = self.module.globals[global].ty.bytes().min(8);
-        let address = self.offset(self.ctx, self.request.context.global(global).into())?;
+        let (at, offset) = self.place(self.request.context.global(global))?;
+        let address = self.offset(at, offset.into())?;
         self.store_as(value, address, align, self.unit.tags.state)
     }
 }

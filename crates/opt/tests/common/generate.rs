@@ -58,11 +58,11 @@ impl Program {
             };
             module.funcs.push(FuncDecl { name: Some(name.into()), sig, kind });
         }
-        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages: Some(2), memory64: false });
-        module.globals.push(GlobalDecl { name: None, ty: Type::I64, mutable: true, init: 7 });
-        module.globals.push(GlobalDecl { name: None, ty: Type::I32, mutable: true, init: 3 });
+        module.memories.push(MemoryDecl::new(1, Some(2)));
+        module.globals.push(GlobalDecl::new(Type::I64, true, 7));
+        module.globals.push(GlobalDecl::new(Type::I32, true, 3));
         let elements = vec![Some(FuncId::from_u32(1)), None, Some(FuncId::from_u32(2))];
-        module.tables.push(TableDecl { name: None, elements });
+        module.tables.push(TableDecl::of(elements));
         for (name, effects) in [("t.pure", Effects::empty()), ("t.any", Effects::ANY)] {
             module.dialect_ops.push(DialectOpDecl {
                 name: name.into(),

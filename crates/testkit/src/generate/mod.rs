@@ -103,10 +103,10 @@ fn declarations(choices: &mut Choices<'_>) -> Module {
     }
     for _ in 0..1 + choices.below(2) {
         let max_pages = Some(1 + choices.below(3) as u64);
-        module.memories.push(MemoryDecl { name: None, min_pages: 1, max_pages, memory64: false });
+        module.memories.push(MemoryDecl::new(1, max_pages));
     }
     let mut global = |ty, init| {
-        module.globals.push(GlobalDecl { name: None, ty, mutable: true, init });
+        module.globals.push(GlobalDecl::new(ty, true, init));
     };
     global(Type::I32, 0);
     for ty in Type::ALL {
@@ -118,7 +118,7 @@ fn declarations(choices: &mut Choices<'_>) -> Module {
     });
     let elements = elements.filter(|f| f.is_none_or(|f| module.func_name(f) != "run"));
     let elements = elements.collect();
-    module.tables.push(TableDecl { name: None, elements });
+    module.tables.push(TableDecl::of(elements));
     let ops = [
         ("test.mix", Effects::empty()),
         ("test.tally", Effects::ANY),

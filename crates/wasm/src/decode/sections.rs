@@ -130,6 +130,7 @@ impl Sections {
                         name: None,
                         min_pages: memory.initial,
                         max_pages: memory.maximum,
+                        import: None,
                         memory64: memory.memory64,
                     });
                 }
@@ -253,7 +254,7 @@ impl Sections {
         }
         let place = if ty.element_type.is_func_ref() {
             let elements = vec![None; ty.initial as usize];
-            TablePlace::Engine(self.ir.tables.push(TableDecl { name: None, elements }))
+            TablePlace::Engine(self.ir.tables.push(TableDecl::of(elements)))
         } else {
             self.host_tables += 1;
             TablePlace::Host(self.host_tables - 1)
@@ -279,6 +280,7 @@ impl Sections {
             ty: content.register(),
             mutable: ty.mutable,
             init: bits,
+            import: None,
         });
         self.globals.push(GlobalInfo { ty: content, mutable: ty.mutable, init });
         Ok(())

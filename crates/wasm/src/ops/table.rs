@@ -4,7 +4,7 @@ use super::{operand, range, state};
 use crate::info::TablePlace;
 use crate::state::State;
 use crate::types::{func_of, func_payload};
-use cupola::{Caller, DialectCall, HostError};
+use cupola::{Caller, DialectCall, HostError, Ref};
 use cupola_ir::{TableId, TrapCode};
 
 const OOB: TrapCode = TrapCode::TableOutOfBounds;
@@ -26,8 +26,8 @@ impl Table<'_, '_> {
         found.expect("the table is one of the module's")
     }
 
-    fn func(&self, value: u64) -> Option<cupola::Func> {
-        func_of(value).map(|func| self.caller.instance().func(self.caller, func))
+    fn func(&self, value: u64) -> Ref {
+        Ref::Func(func_of(value).map(|func| self.caller.instance().func(self.caller, func)))
     }
 
     fn len(&self) -> usize {
@@ -41,6 +41,7 @@ impl Table<'_, '_> {
         match self.place() {
             TablePlace::Engine(table) => {
                 let func = self.engine(table).get(self.caller, index as u64).ok_or(OOB)?;
+                let Ref::Func(func) = func else { return Err(OOB) };
                 Ok(func_payload(func.map(|func| func.id(self.caller))))
             }
             TablePlace::Host(table) => self.state.host_table(table).get(index).copied().ok_or(OOB),

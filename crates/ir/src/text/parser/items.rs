@@ -4,7 +4,8 @@ use super::{Failed, Kind, Lexer, Parse, Parser, Token};
 use crate::entities::{FuncId, TableId};
 use crate::function::Form;
 use crate::module::{
-    DataSegment, DialectOpDecl, FuncDecl, FuncKind, GlobalDecl, MemoryDecl, TableDecl,
+    DataSegment, DialectOpDecl, FuncDecl, FuncKind, GlobalDecl, ImportName, MemoryDecl, RefType,
+    TableDecl,
 };
 use crate::op::Effects;
 use crate::text::literal::{parse_literal, shorten};
@@ -78,11 +79,19 @@ impl<'s> Parser<'s> {
                 self.module.name = self.string()?;
                 Ok(())
             }
-            "memory" => self.memory_item(),
-            "global" => self.global_item(),
-            "table" => self.table_item(forward),
+            "memory" => self.memory_item(false),
+            "global" => self.global_item(false),
+            "table" => self.table_item(forward, false),
             "data" => self.data_item(forward),
-            "import" => self.import_item(),
+            "import" => {
+                self.bump();
+                match if self.is(Kind::Word) { self.text(self.tok) } else { "" } {
+                    "memory" => self.memory_item(true),
+                    "global" => self.global_item(true),
+                    "table" => self.table_item(forward, true),
+                    _ => self.import_item(),
+                }
+            }
             "dialect" => self.dialect_item(),
             "export" => {
                 self.bump();
@@ -129,7 +138,8 @@ impl<'s> Parser<'s> {
             return false;
         }
         let wanted: &[Kind] = match self.text(self.tok) {
-            "func" | "import" => &[Kind::Func],
+            "func" => &[Kind::Func],
+            "import" => &[Kind::Func, Kind::Word],
             "memory" | "global" | "table" | "data" => &[Kind::Entity],
             "module" => &[Kind::Str],
             "export" => &[Kind::Str, Kind::Word],
@@ -138,7 +148,8 @@ impl<'s> Parser<'s> {
         };
         let second = self.second();
         let is_word = second.kind == Kind::Word;
-        wanted.contains(&second.kind) && (!is_word || self.text(second) == "func")
+        let words = ["func", "memory", "global", "table"];
+        wanted.contains(&second.kind) && (!is_word || words.contains(&self.text(second)))
     }
 
     fn already_defined(&mut self, token: Token) -> Failed {
@@ -146,19 +157,35 @@ impl<'s> Parser<'s> {
         self.error_at(token, format!("{name} is defined twice"))
     }
 
-    fn memory_item(&mut self) -> Parse<()> {
+    /// `= "env" "name"` behind what is imported.
+    fn import_name(&mut self, imported: bool) -> Parse<Option<ImportName>> {
+        if !imported {
+            return Ok(None);
+        }
+        self.expect(Kind::Equals)?;
+        Ok(Some(ImportName { module: self.string()?, name: self.string()? }))
+    }
+
+    /// A number that may be left out.
+    fn optional_number(&mut self) -> Parse<Option<u64>> {
+        let there = self.is(Kind::Number) && !self.tok.first;
+        there.then(|| self.unsigned()).transpose()
+    }
+
+    fn memory_item(&mut self, imported: bool) -> Parse<()> {
         self.bump();
         let token = self.expect(Kind::Entity)?;
         let name = self.name_of(token)?;
         let memory64 = self.eat_word("i64");
         let min_pages = self.unsigned()?;
-        let max_pages =
-            if self.is(Kind::Number) && !self.tok.first { Some(self.unsigned()?) } else { None };
+        let max_pages = self.optional_number()?;
+        let import = self.import_name(imported)?;
         let id = self.module.memories.push(MemoryDecl {
             name: Some(name.clone()),
             min_pages,
             max_pages,
             memory64,
+            import,
         });
         self.place(Place::Memory(id), token);
         match self.names.memories.insert(name, id) {
@@ -167,16 +194,21 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn global_item(&mut self) -> Parse<()> {
+    fn global_item(&mut self, imported: bool) -> Parse<()> {
         self.bump();
         let token = self.expect(Kind::Entity)?;
         let name = self.name_of(token)?;
         let mutable = self.eat_word("mut");
         let ty = self.type_()?;
-        self.expect(Kind::Equals)?;
-        let init = self.literal(ty)?;
-        let id =
-            self.module.globals.push(GlobalDecl { name: Some(name.clone()), ty, mutable, init });
+        let import = self.import_name(imported)?;
+        let init = if imported {
+            0
+        } else {
+            self.expect(Kind::Equals)?;
+            self.literal(ty)?
+        };
+        let decl = GlobalDecl { name: Some(name.clone()), ty, mutable, init, import };
+        let id = self.module.globals.push(decl);
         self.place(Place::Global(id), token);
         match self.names.globals.insert(name, id) {
             Some(_) => Err(self.already_defined(token)),
@@ -193,13 +225,42 @@ impl<'s> Parser<'s> {
         parse_literal(self.text(token), ty).map_err(|message| self.error_at(token, message))
     }
 
-    fn table_item(&mut self, forward: &mut Forward) -> Parse<()> {
+    /// Behind the name: `= [%f, null]`, or the kind of references, unless functions, the least
+    /// and, if there is one, the greatest number of slots, and then the elements, if there are any.
+    fn table_item(&mut self, forward: &mut Forward, imported: bool) -> Parse<()> {
         self.bump();
         let token = self.expect(Kind::Entity)?;
         let name = self.name_of(token)?;
+        let element = if self.eat_word("extern") { RefType::Extern } else { RefType::Func };
+        let limits = self.is(Kind::Number) || element == RefType::Extern || imported;
+        let (min, max) = match limits {
+            true => (Some(self.unsigned()?), self.optional_number()?),
+            false => (None, None),
+        };
+        let import = self.import_name(imported)?;
+        let has_elements = !imported && (min.is_none() || self.is(Kind::Equals));
+        let elements = if has_elements { self.elements()? } else { Vec::new() };
+        let id = self.module.tables.push(TableDecl {
+            name: Some(name.clone()),
+            element,
+            min: min.unwrap_or(elements.len() as u64),
+            max,
+            elements: Vec::new(),
+            import,
+        });
+        forward.elements.push((id, elements));
+        self.place(Place::Table(id), token);
+        match self.names.tables.insert(name, id) {
+            Some(_) => Err(self.already_defined(token)),
+            None => Ok(()),
+        }
+    }
+
+    /// `= [%f, null]`.
+    fn elements(&mut self) -> Parse<Vec<Option<Token>>> {
         self.expect(Kind::Equals)?;
         self.expect(Kind::LBracket)?;
-        let elements = self.list(Kind::RBracket, |p| {
+        self.list(Kind::RBracket, |p| {
             if p.is(Kind::Func) {
                 Ok(Some(p.bump()))
             } else if p.eat_word("null") {
@@ -207,15 +268,7 @@ impl<'s> Parser<'s> {
             } else {
                 Err(p.expected("a function (`%name`) or `null`"))
             }
-        })?;
-        let id =
-            self.module.tables.push(TableDecl { name: Some(name.clone()), elements: Vec::new() });
-        forward.elements.push((id, elements));
-        self.place(Place::Table(id), token);
-        match self.names.tables.insert(name, id) {
-            Some(_) => Err(self.already_defined(token)),
-            None => Ok(()),
-        }
+        })
     }
 
     fn data_item(&mut self, forward: &mut Forward) -> Parse<()> {
@@ -229,7 +282,6 @@ impl<'s> Parser<'s> {
     }
 
     fn import_item(&mut self) -> Parse<()> {
-        self.bump();
         let token = self.expect(Kind::Func)?;
         let name = self.name_of(token)?;
         let (params, results) = self.signature()?;

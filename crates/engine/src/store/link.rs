@@ -1,0 +1,238 @@
+//! Binds the imports of a module to what is provided, by name and type.
+//!
+//! Types fit as WebAssembly has it: functions have the same signature, globals the same type and
+//! mutability; memories and tables are at least as large as asked for, and if a greatest size is
+//! asked for, have one themselves that is not greater. Only what belongs to the store can be
+//! imported.
+
+use super::global::GlobalInner;
+use super::memory::MemoryInner;
+use super::table::TableInner;
+use super::{Func, Handle, StoreInner};
+use crate::error::Error;
+use crate::host::{Extern, HostFunc, Imports, Provided};
+use crate::module::ModuleInner;
+use cupola_ir::{
+    FuncId, FuncKind, GlobalDecl, ImportName, MemoryDecl, RefType, Signature, TableDecl,
+};
+use cupola_runtime::VmFuncRef;
+use std::fmt;
+use std::ptr::NonNull;
+
+/// What an imported function is.
+pub(super) enum LinkedFunc {
+    Host(HostFunc),
+    /// A function of an instance of the store.
+    Ref(NonNull<VmFuncRef>),
+}
+
+/// What the imports of a module are bound to. Of memories, tables and globals there is one for each
+/// of the module's, none for those that it defines.
+pub(super) struct Linked {
+    pub funcs: Vec<(FuncId, LinkedFunc)>,
+    pub memories: Vec<Option<NonNull<MemoryInner>>>,
+    pub tables: Vec<Option<NonNull<TableInner>>>,
+    pub globals: Vec<Option<NonNull<GlobalInner>>>,
+}
+
+impl Linked {
+    pub fn new(
+        store: &StoreInner,
+        module: &ModuleInner,
+        imports: &Imports,
+    ) -> Result<Linked, Error> {
+        let linker = Linker { store, module, imports };
+        let ir = &module.ir;
+        let funcs = ir.funcs.iter().filter_map(|(func, decl)| match &decl.kind {
+            FuncKind::Defined => None,
+            FuncKind::Import { module, name } => Some(linker.func(func, module, name)),
+        });
+        fn each<D, T>(
+            decls: impl Iterator<Item = D>,
+            import: impl Fn(&D) -> Option<&ImportName>,
+            link: impl Fn(&D, &ImportName) -> Result<NonNull<T>, Error>,
+        ) -> Result<Vec<Option<NonNull<T>>>, Error> {
+            decls.map(|decl| import(&decl).map(|name| link(&decl, name)).transpose()).collect()
+        }
+        Ok(Linked {
+            funcs: funcs.collect::<Result<Vec<_>, Error>>()?,
+            memories: each(
+                ir.memories.values(),
+                |decl| decl.import.as_ref(),
+                |decl, name| linker.memory(decl, name),
+            )?,
+            tables: each(
+                ir.tables.values(),
+                |decl| decl.import.as_ref(),
+                |decl, name| linker.table(decl, name),
+            )?,
+            globals: each(
+                ir.globals.values(),
+                |decl| decl.import.as_ref(),
+                |decl, name| linker.global(decl, name),
+            )?,
+        })
+    }
+}
+
+struct Linker<'a> {
+    store: &'a StoreInner,
+    module: &'a ModuleInner,
+    imports: &'a Imports,
+}
+
+impl Linker<'_> {
+    fn func(&self, func: FuncId, module: &str, name: &str) -> Result<(FuncId, LinkedFunc), Error> {
+        let sig = self.module.ir.func_sig(func);
+        let missing = |found: String| missing(module, name, Wanted::Func(sig), found);
+        let found = match self.imports.get(module, name) {
+            Some(Provided::Host(host)) if host.sig == *sig => {
+                return Ok((func, LinkedFunc::Host(host.clone())));
+            }
+            Some(Provided::Host(host)) => Wanted::Func(&host.sig).to_string(),
+            Some(&Provided::Extern(Extern::Func(Func(handle)))) => {
+                let target = self.of_store(handle).map_err(missing)?;
+                // SAFETY: the store keeps it.
+                let found = unsafe { target.as_ref() };
+                if found.sig == self.module.layout.sig_id(self.module.ir.funcs[func].sig) {
+                    return Ok((func, LinkedFunc::Ref(target)));
+                }
+                Wanted::Func(Func(handle).sig_in(self.store)).to_string()
+            }
+            other => self.describe(other),
+        };
+        Err(missing(found))
+    }
+
+    fn memory(
+        &self,
+        decl: &MemoryDecl,
+        ImportName { module, name }: &ImportName,
+    ) -> Result<NonNull<MemoryInner>, Error> {
+        let missing = |found: String| missing(module, name, Wanted::Memory(decl), found);
+        let found = self.imports.get(module, name);
+        let Some(&Provided::Extern(Extern::Memory(memory))) = found else {
+            return Err(missing(self.describe(found)));
+        };
+        let target = self.of_store(memory.0).map_err(missing)?;
+        let memory = memory.0.get(self.store);
+        let fits = memory.memory64 == decl.memory64
+            && limits_fit((memory.size(), memory.max_pages), (decl.min_pages, decl.max_pages));
+        if fits { Ok(target) } else { Err(missing(self.describe(found))) }
+    }
+
+    fn table(
+        &self,
+        decl: &TableDecl,
+        ImportName { module, name }: &ImportName,
+    ) -> Result<NonNull<TableInner>, Error> {
+        let missing = |found: String| missing(module, name, Wanted::Table(decl), found);
+        let found = self.imports.get(module, name);
+        let Some(&Provided::Extern(Extern::Table(table))) = found else {
+            return Err(missing(self.describe(found)));
+        };
+        let target = self.of_store(table.0).map_err(missing)?;
+        let table = table.0.get(self.store);
+        let fits = table.element == decl.element
+            && limits_fit((table.len(), table.max), (decl.min, decl.max));
+        if fits { Ok(target) } else { Err(missing(self.describe(found))) }
+    }
+
+    fn global(
+        &self,
+        decl: &GlobalDecl,
+        ImportName { module, name }: &ImportName,
+    ) -> Result<NonNull<GlobalInner>, Error> {
+        let missing = |found: String| missing(module, name, Wanted::Global(decl), found);
+        let found = self.imports.get(module, name);
+        let Some(&Provided::Extern(Extern::Global(global))) = found else {
+            return Err(missing(self.describe(found)));
+        };
+        let target = self.of_store(global.0).map_err(missing)?;
+        let global = global.0.get(self.store);
+        let fits = (global.ty, global.mutable) == (decl.ty, decl.mutable);
+        if fits { Ok(target) } else { Err(missing(self.describe(found))) }
+    }
+
+    /// What a handle leads to, if it is one of this store.
+    fn of_store<T>(&self, handle: Handle<T>) -> Result<NonNull<T>, String> {
+        let own = handle.store == self.store.id;
+        own.then_some(handle.target).ok_or_else(|| "something of another store".to_owned())
+    }
+
+    /// What is provided, for messages.
+    fn describe(&self, found: Option<&Provided>) -> String {
+        let Some(found) = found else { return String::new() };
+        match *found {
+            Provided::Host(_) | Provided::Extern(Extern::Func(_)) => "a function".to_owned(),
+            Provided::Extern(Extern::Memory(memory)) if memory.0.store == self.store.id => {
+                let memory = memory.0.get(self.store);
+                let mut decl = MemoryDecl::new(memory.size(), memory.max_pages);
+                decl.memory64 = memory.memory64;
+                Wanted::Memory(&decl).to_string()
+            }
+            Provided::Extern(Extern::Table(table)) if table.0.store == self.store.id => {
+                let table = table.0.get(self.store);
+                let (element, min, max) = (table.element, table.len(), table.max);
+                Wanted::Table(&TableDecl { element, min, max, ..TableDecl::default() }).to_string()
+            }
+            Provided::Extern(Extern::Global(global)) if global.0.store == self.store.id => {
+                let global = global.0.get(self.store);
+                Wanted::Global(&GlobalDecl::new(global.ty, global.mutable, 0)).to_string()
+            }
+            Provided::Extern(_) => "something of another store".to_owned(),
+        }
+    }
+}
+
+/// Whether something of a size, with a greatest size, is good for what asks for these limits.
+fn limits_fit((size, max): (u64, Option<u64>), (min, wanted_max): (u64, Option<u64>)) -> bool {
+    let max_fits = match (max, wanted_max) {
+        (_, None) => true,
+        (Some(max), Some(wanted)) => max <= wanted,
+        (None, Some(_)) => false,
+    };
+    size >= min && max_fits
+}
+
+/// What a module wants to import, for messages.
+enum Wanted<'a> {
+    Func(&'a Signature),
+    Memory(&'a MemoryDecl),
+    Table(&'a TableDecl),
+    Global(&'a GlobalDecl),
+}
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = |f: &mut fmt::Formatter<'_>, min: u64, max: Option<u64>, what: &str| match max
+        {
+            Some(max) => write!(f, " of {min} to {max} {what}"),
+            None => write!(f, " of at least {min} {what}"),
+        };
+        match self {
+            Wanted::Func(sig) => write!(f, "a function of signature {sig}"),
+            Wanted::Memory(decl) => {
+                f.write_str(if decl.memory64 { "a 64-bit memory" } else { "a memory" })?;
+                limits(f, decl.min_pages, decl.max_pages, "pages")
+            }
+            Wanted::Table(decl) => {
+                f.write_str(match decl.element {
+                    RefType::Func => "a table of functions",
+                    RefType::Extern => "a table of host objects",
+                })?;
+                limits(f, decl.min, decl.max, "slots")
+            }
+            Wanted::Global(decl) => {
+                let kind = if decl.mutable { "a mutable" } else { "an immutable" };
+                write!(f, "{kind} global of type {}", decl.ty)
+            }
+        }
+    }
+}
+
+fn missing(module: &str, name: &str, wanted: Wanted<'_>, found: String) -> Error {
+    let hint = if found.is_empty() { found } else { format!("; there is {found}") };
+    let (module, name, wanted) = (module.to_owned(), name.to_owned(), wanted.to_string());
+    Error::MissingImport { module, name, wanted, hint }
+}
