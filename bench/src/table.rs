@@ -109,16 +109,13 @@ pub fn whole_ratios(report: &Report, length: f64) -> Vec<Vec<String>> {
     if report.peers.is_empty() {
         return table;
     }
-    let compared = |cells: &[Cell]| {
-        let peer = fastest(cells, &report.peers)?;
-        Some((peer.contestant.clone(), ratio(cells, &report.ours, &peer.contestant)?))
-    };
     table[0].extend(["fastest peer".to_owned(), format!("{} to it", report.ours)]);
     let mut all = Vec::new();
     for (line, (_, cells)) in table[1..].iter_mut().zip(&rows) {
-        let (name, ratio) = compared(cells).unzip();
-        line.extend([name.unwrap_or("-".to_owned()), show(ratio)]);
-        all.extend(ratio);
+        let peer = fastest(cells, &report.peers).map(|cell| cell.contestant.as_str());
+        let compared = peer.and_then(|peer| ratio(cells, &report.ours, peer));
+        line.extend([peer.unwrap_or("-").to_owned(), show(compared)]);
+        all.extend(compared);
     }
     if let Some(line) = table.last_mut() {
         line.extend([String::new(), show(geometric_mean(all))]);
