@@ -10,6 +10,7 @@ use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
+use cupola_ir::Type;
 use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Tier};
 use std::cell::RefCell;
 
@@ -32,6 +33,8 @@ pub struct Generator {
     name: &'static str,
     isa: OwnedTargetIsa,
     verifying_isa: OwnedTargetIsa,
+    /// Whether the processor has what Cranelift needs for vectors.
+    vectors: bool,
 }
 
 /// What a thread keeps from one compilation to the next.
@@ -101,7 +104,9 @@ impl Generator {
                 .finish(settings::Flags::new(builder))
                 .map_err(|e| CompileError::Codegen(e.to_string()))
         };
-        Ok(Generator { tier, name, isa: isa(false)?, verifying_isa: isa(true)? })
+        let (isa, verifying_isa) = (isa(false)?, isa(true)?);
+        let vectors = has_vectors(&*isa);
+        Ok(Generator { tier, name, isa, verifying_isa, vectors })
     }
 
     fn isa(&self, request: &CompileRequest<'_>) -> &dyn TargetIsa {
@@ -114,6 +119,10 @@ impl Generator {
         request: &CompileRequest<'_>,
         finish: impl FnOnce(&Context, &Lowered, &Tables) -> Result<R, CompileError>,
     ) -> Result<R, CompileError> {
+        if !self.vectors && request.code.regs.values().any(|&ty| ty == Type::V128) {
+            let what = "vectors on a processor without SSE4.1".to_owned();
+            return Err(CompileError::Unsupported(what));
+        }
         let kept = SCRATCH.with_borrow_mut(Option::take);
         let mut scratch = kept.unwrap_or_else(|| Box::new(Scratch::new()));
         let Scratch { context, builder, control_plane, tables } = &mut *scratch;
@@ -147,6 +156,17 @@ impl CodeGenerator for Generator {
     fn dump(&self, request: &CompileRequest<'_>) -> Result<String, CompileError> {
         self.run(request, |context, _, _| Ok(context.func.display().to_string()))
     }
+}
+
+/// Whether Cranelift's code for vectors can do with what the processor has: it takes SSSE3 for
+/// granted, and without SSE4.1 rounds by calls of a library.
+fn has_vectors(isa: &dyn TargetIsa) -> bool {
+    if isa.name() != "x64" {
+        return true;
+    }
+    let flags = isa.isa_flags();
+    let has = |name: &str| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
+    has("has_ssse3") && has("has_sse41")
 }
 
 fn compile_error(error: &CodegenError) -> CompileError {

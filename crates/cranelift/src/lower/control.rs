@@ -3,9 +3,10 @@
 //! Back edges that have something to do (counting, fuel) get a block of their own, unless the
 //! branch is unconditional.
 
-use super::{Lower, cl_trap};
+use super::{Lower, cl_trap, vector};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{self, BlockArg, BlockCall, InstBuilder, JumpTableData};
-use cupola_ir::{Block, Imm, InstData, Target, TrapCode};
+use cupola_ir::{Block, InstData, Target, TrapCode, Type};
 use smallvec::SmallVec;
 
 type BlockArgs = SmallVec<[BlockArg; 4]>;
@@ -130,16 +131,15 @@ impl<'a> Lower<'a, '_> {
     }
 
     pub(super) fn constant(&mut self, inst: &InstData) {
-        let Imm::Bits(bits) = inst.imm else {
+        let Some(bits) = inst.imm.constant_bits() else {
             unreachable!("the verifier gives a constant its bits")
         };
         let value = match self.ty(inst.results[0]) {
-            cupola_ir::Type::I32 => self.b.ins().iconst(ir::types::I32, i64::from(bits as u32)),
-            cupola_ir::Type::I64 => self.b.ins().iconst(ir::types::I64, bits as i64),
-            cupola_ir::Type::F32 => {
-                self.b.ins().f32const(ir::immediates::Ieee32::with_bits(bits as u32))
-            }
-            cupola_ir::Type::F64 => self.b.ins().f64const(ir::immediates::Ieee64::with_bits(bits)),
+            Type::I32 => self.b.ins().iconst(ir::types::I32, i64::from(bits as u32)),
+            Type::I64 => self.b.ins().iconst(ir::types::I64, bits as i64),
+            Type::F32 => self.b.ins().f32const(Ieee32::with_bits(bits as u32)),
+            Type::F64 => self.b.ins().f64const(Ieee64::with_bits(bits as u64)),
+            Type::V128 => vector::constant(&mut self.b, ir::types::I8X16, bits.to_le_bytes()),
         };
         self.def(inst.results[0], value);
     }

@@ -1,6 +1,7 @@
 //! Deoptimization exits: cold code that hands the values of a frame state to the engine, which
 //! finishes the function in T0, and returns what it hands back.
 
+use super::calls::slot_bytes;
 use super::{Lower, cl_type};
 use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -27,7 +28,7 @@ impl Lower<'_, '_> {
         let exit = self.t.deopts.len() as i64;
         self.t.deopts.push(state);
         let results = &self.code.sig.results;
-        let slots = self.fill_buffer(values, results.len() as u32);
+        let slots = self.fill_buffer(values, results.iter().map(|ty| ty.slots()).sum());
         let code_id = self.symbol(Symbol::CodeId, 0);
         let exit = self.b.ins().iconst(types::I32, exit);
         let position = self.b.srcloc();
@@ -37,16 +38,17 @@ impl Lower<'_, '_> {
 
         let into_area = abi::needs_result_area(results);
         let mut values: SmallVec<[Value; 4]> = SmallVec::new();
-        for (i, &ty) in results.iter().enumerate() {
-            let offset = i as i32 * 8;
-            let ty = if into_area { types::I64 } else { cl_type(ty) };
-            let value = self.b.ins().load(ty, self.flags.buffer, slots, offset);
+        let mut offset = 0;
+        for &ty in results {
+            let whole = if into_area && ty.slots() == 1 { types::I64 } else { cl_type(ty) };
+            let value = self.b.ins().load(whole, self.flags.buffer, slots, offset);
             match self.area {
                 Some(area) => {
                     self.b.ins().store(self.flags.buffer, value, area, offset);
                 }
                 None => values.push(value),
             }
+            offset += slot_bytes(ty);
         }
         self.b.ins().return_(&values);
     }

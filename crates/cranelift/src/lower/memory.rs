@@ -7,12 +7,12 @@
 //! of bounds whatever the operand is, because no memory is that large. With 64-bit addresses a sum
 //! that wraps around is out of bounds.
 
-use super::{Lower, cl_trap, cl_type};
+use super::{Lower, cl_trap, cl_type, vector};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, Value, types,
 };
-use cupola_ir::{GlobalId, Imm, InstData, MemArg, MemId, TrapCode};
+use cupola_ir::{GlobalId, InstData, MemArg, MemId, TrapCode};
 use cupola_runtime::{Helper, Place, VmContext, VmMemory};
 
 /// Flags of the accesses to each kind of memory. No two kinds overlap, which the optimizing tier
@@ -42,15 +42,17 @@ impl Flags {
             regions.then(|| func.dfg.alias_regions.insert(data))
         };
         let trusted = MemFlagsData::trusted();
+        // A vector stands in two slots, which are aligned to 8 bytes.
+        let slots = MemFlagsData::new().with_notrap();
         let heap = MemFlagsData::new()
             .with_endianness(ir::Endianness::Little)
             .with_alias_region(region(5, "heap"));
         Flags {
             fixed: trusted.with_readonly().with_can_move(),
-            state: trusted.with_alias_region(region(1, "state")),
+            state: slots.with_alias_region(region(1, "state")),
             limits: trusted.with_alias_region(region(2, "limits")),
             feedback: trusted.with_alias_region(region(3, "feedback")),
-            buffer: trusted.with_alias_region(region(4, "buffer")),
+            buffer: slots.with_alias_region(region(4, "buffer")),
             heap: heap.with_notrap(),
             guarded: heap.with_trap_code(Some(cl_trap(TrapCode::MemOutOfBounds))),
         }
@@ -142,8 +144,8 @@ impl Lower<'_, '_> {
 
     /// Flags, address and constant offset of an access, behind its check if it needs one; none if
     /// it is always out of bounds.
-    fn address(&mut self, inst: &InstData) -> Option<(MemFlagsData, Value, i32)> {
-        let Imm::Mem(MemArg { memory, offset }) = inst.imm else {
+    pub(super) fn address(&mut self, inst: &InstData) -> Option<(MemFlagsData, Value, i32)> {
+        let Some(MemArg { memory, offset }) = inst.imm.mem() else {
             unreachable!("the verifier gives accesses a memory argument")
         };
         let operand = self.value(inst.args[0]);
@@ -193,7 +195,7 @@ impl Lower<'_, '_> {
     }
 
     /// An access that is always out of bounds.
-    fn unreachable(&mut self, inst: &InstData) {
+    pub(super) fn unreachable(&mut self, inst: &InstData) {
         let always = self.b.ins().iconst(types::I8, 1);
         self.b.ins().trapnz(always, cl_trap(TrapCode::MemOutOfBounds));
         for &result in &inst.results {
@@ -206,6 +208,7 @@ impl Lower<'_, '_> {
         match ty {
             types::F32 => self.b.ins().f32const(0.0),
             types::F64 => self.b.ins().f64const(0.0),
+            types::I8X16 => vector::zeros(&mut self.b, ty),
             _ => self.b.ins().iconst(ty, 0),
         }
     }

@@ -19,6 +19,9 @@ mod memory;
 mod ops;
 mod unroll;
 mod values;
+mod vector;
+mod vector_memory;
+mod vector_widen;
 
 use crate::symbols;
 use cranelift_codegen::entity::SecondaryMap;
@@ -315,6 +318,7 @@ fn cl_type(ty: Type) -> ir::Type {
         Type::I64 => ir::types::I64,
         Type::F32 => ir::types::F32,
         Type::F64 => ir::types::F64,
+        Type::V128 => ir::types::I8X16,
     }
 }
 

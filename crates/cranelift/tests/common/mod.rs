@@ -2,14 +2,18 @@
 //! for and that records what its services are asked.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod values;
+pub mod vectors;
+
 use cupola_codemem::{CodeBlock, CodeMemory, CodeMemoryConfig};
 use cupola_ir::text::{ParsedModule, parse};
 use cupola_ir::{
-    Block, DialectOpId, FuncId, Function, LoopId, MEMORY_GUARD, MemId, SiteId, TrapCode,
+    Block, DialectOpId, FrameDescr, FuncId, Function, LoopId, MEMORY_GUARD, MemId, SiteId, TrapCode,
+    Type,
 };
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
-    Artifact, CodeGenerator, CodegenOptions, CompileRequest, ContextLayout, Feedback,
+    Artifact, CodeGenerator, CodegenOptions, CompileError, CompileRequest, ContextLayout, Feedback,
     FeedbackLayout, Frame, FuncCell, Services, Symbol, Tier, Trap, VmContext, VmFuncRef, VmLimits,
     VmMemory, VmTable, arch, signals,
 };
@@ -196,7 +200,11 @@ impl World {
                 base.add(self.layout.import(func) as usize).cast::<VmFuncRef>().write(reference);
             }
             for (id, global) in &module.globals {
-                base.add(self.layout.global(id).offset() as usize).cast::<u64>().write(global.init);
+                let slots = base.add(self.layout.global(id).offset() as usize).cast::<u64>();
+                slots.write(global.init as u64);
+                if global.ty.slots() == 2 {
+                    slots.add(1).write((global.init >> 64) as u64);
+                }
             }
         }
     }
@@ -241,6 +249,17 @@ impl World {
         code: &Function,
         osr_header: Option<Block>,
     ) -> Artifact {
+        let artifact = self.try_artifact_of(generator, func, code, osr_header);
+        artifact.unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    pub fn try_artifact_of(
+        &self,
+        generator: &dyn CodeGenerator,
+        func: FuncId,
+        code: &Function,
+        osr_header: Option<Block>,
+    ) -> Result<Artifact, CompileError> {
         let body = self.parsed.bodies.get(func).map(|b| &**b).unwrap_or(code);
         let request = CompileRequest {
             module: &self.parsed.module,
@@ -252,7 +271,7 @@ impl World {
             feedback: self.feedback[func.as_u32() as usize].layout(),
             options: self.options,
         };
-        generator.compile(&request).unwrap_or_else(|e| panic!("{e}"))
+        generator.compile(&request)
     }
 
     /// Links an artifact; gives its address.
@@ -294,11 +313,12 @@ impl World {
         args: &[u64],
     ) -> Result<Vec<u64>, Box<Trap>> {
         let mut slots = args.to_vec();
-        slots.resize(args.len().max(sig.results.len()), 0);
+        let results = Type::slots_of(&sig.types.results);
+        slots.resize(args.len().max(results), 0);
         // SAFETY: the code was compiled for this instance and the signature, and lives as long as
         // the world.
         unsafe { arch::invoke_slots(self.ctx(), code, sig, &mut slots)? };
-        slots.truncate(sig.results.len());
+        slots.truncate(results);
         Ok(slots)
     }
 
@@ -390,8 +410,13 @@ impl Services for World {
         let (count, results) = {
             let code = self.code.borrow();
             let artifact = &code[code_id as usize].0;
-            let results = self.sigs[artifact.func.as_u32() as usize].results.len();
-            (artifact.deopts[exit as usize].value_count(), results)
+            let sig = &self.sigs[artifact.func.as_u32() as usize];
+            let frames = &artifact.deopts[exit as usize].frames;
+            let slots = |f: &FrameDescr| -> u32 {
+                f.regs.iter().map(|&reg| self.body(f.func).regs[reg].slots()).sum()
+            };
+            let values = frames.iter().map(slots).sum::<u32>() as usize;
+            (values, Type::slots_of(&sig.types.results))
         };
         // SAFETY: the exit made room for values and results.
         let before = unsafe { self.handle(values, count.max(results))? };
@@ -413,10 +438,11 @@ impl Services for World {
         slots: *mut u64,
     ) -> Result<(), Box<Trap>> {
         let decl = &self.parsed.module.dialect_ops[op];
-        let count = decl.params.len().max(decl.results.len());
+        let params = Type::slots_of(&decl.params);
+        let count = params.max(Type::slots_of(&decl.results));
         // SAFETY: the code made room for operands and results.
         let before = unsafe { self.handle(slots, count)? };
-        self.record(Event::Dialect(func, op, site, before[..decl.params.len()].to_vec()));
+        self.record(Event::Dialect(func, op, site, before[..params].to_vec()));
         Ok(())
     }
 
@@ -450,9 +476,13 @@ impl Services for World {
     }
 }
 
-/// Both code generators.
+/// The code generators of the crate whose tests these are: T1 and T2, or where the peak crate
+/// shares the tests, T3 at its lowest and highest level.
 pub fn generators() -> [Arc<dyn CodeGenerator>; 2] {
-    [cupola_cranelift::baseline(), cupola_cranelift::optimizing()]
+    #[cfg(not(peak))]
+    return [cupola_cranelift::baseline(), cupola_cranelift::optimizing()];
+    #[cfg(peak)]
+    [cupola_runtime::OptLevel::O1, cupola_runtime::OptLevel::O3].map(cupola_llvm::peak)
 }
 
 /// A listing of an artifact's code.
