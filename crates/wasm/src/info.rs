@@ -1,7 +1,7 @@
 //! What is known of a module once its sections were read; all but the functions' code.
 
 use crate::types::{FuncType, ValType};
-use cupola_ir::{FuncId, MemId, TableId};
+use cupola_ir::{FuncId, MemId, TableId, Type};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -145,6 +145,8 @@ pub(crate) struct ModuleInfo {
     /// Where the body of each defined function stands.
     pub bodies: Vec<Range<usize>>,
     pub tables: Vec<TableInfo>,
+    /// Of each memory, the type of its addresses and sizes.
+    pub address_types: Vec<Type>,
     pub globals: Vec<GlobalInfo>,
     /// The imported globals, which come first.
     pub global_imports: Vec<GlobalImport>,

@@ -237,6 +237,62 @@ fn memory_operations() {
     );
 }
 
+/// Operands of bulk operations are 64 bits wide only where the memory's addresses are.
+#[test]
+fn operations_on_memories_of_both_widths() {
+    let oob = || Expect::Trap(TrapCode::MemOutOfBounds);
+    let wide = Val::I64;
+    check(
+        r#"(module
+          (memory $m i64 1 3) (memory $n 1) (data $d "abcdef")
+          (func (export "init") (param i64 i32 i32)
+            (memory.init $m $d (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "fill") (param i64 i64)
+            (memory.fill $m (local.get 0) (i32.const 7) (local.get 1)))
+          (func (export "within") (param i64 i64 i64)
+            (memory.copy $m $m (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "to_narrow") (param i32 i64 i32)
+            (memory.copy $n $m (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "to_wide") (param i64 i32 i32)
+            (memory.copy $m $n (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "load") (param i64) (result i32) (i32.load8_u $m (local.get 0)))
+          (func (export "far") (param i64) (result i32)
+            (i32.load8_u $m offset=0xffffffffffffffff (local.get 0)))
+          (func (export "narrow") (param i32) (result i32) (i32.load8_u $n (local.get 0)))
+          (func (export "grow") (param i64) (result i64 i64)
+            (memory.grow $m (local.get 0)) (memory.size $m)))"#,
+        &[
+            ("init", &[wide(10), v(1), v(4)], Expect::Values(vec![])),
+            ("init", &[wide(1 << 32), v(0), v(1)], oob()),
+            ("init", &[wide(-1), v(0), v(2)], oob()),
+            ("load", &[wide(10)], i32s(&[i32::from(b'b')])),
+            ("load", &[wide(1 << 32)], oob()),
+            ("load", &[wide(-1)], oob()),
+            ("far", &[wide(0)], oob()),
+            ("far", &[wide(1)], oob()),
+            ("far", &[wide(11)], oob()),
+            ("to_narrow", &[v(5), wide(10), v(3)], Expect::Values(vec![])),
+            ("to_narrow", &[v(-1), wide(10), v(3)], oob()),
+            ("to_narrow", &[v(5), wide(1 << 32), v(3)], oob()),
+            ("narrow", &[v(7)], i32s(&[i32::from(b'd')])),
+            ("to_wide", &[wide(65535), v(7), v(1)], Expect::Values(vec![])),
+            ("to_wide", &[wide(65535), v(7), v(2)], oob()),
+            ("load", &[wide(65535)], i32s(&[i32::from(b'd')])),
+            ("within", &[wide(20), wide(10), wide(1 << 32)], oob()),
+            ("within", &[wide(20), wide(-1), wide(1)], oob()),
+            ("within", &[wide(20), wide(10), wide(4)], Expect::Values(vec![])),
+            ("load", &[wide(22)], i32s(&[i32::from(b'd')])),
+            ("fill", &[wide(30), wide(1 << 32)], oob()),
+            ("fill", &[wide(-1), wide(2)], oob()),
+            ("fill", &[wide(30), wide(2)], Expect::Values(vec![])),
+            ("load", &[wide(31)], i32s(&[7])),
+            ("grow", &[wide(1 << 32)], Expect::Values(vec![wide(-1), wide(1)])),
+            ("grow", &[wide(-1)], Expect::Values(vec![wide(-1), wide(1)])),
+            ("grow", &[wide(0)], Expect::Values(vec![wide(1), wide(1)])),
+        ],
+    );
+}
+
 fn load(wat: &str, validation: Validation) -> Result<Module, Error> {
     let engine = Engine::new(cupola::Config::new()).expect("the configuration is valid");
     let bytes = wat::parse_str(wat).expect("the test's text is well-formed");
@@ -251,7 +307,7 @@ fn what_is_not_supported_is_named() {
     };
     for (wat, what) in [
         ("(module (func (result v128) (v128.const i64x2 0 0)))", "SIMD"),
-        ("(module (memory i64 1))", "memory64"),
+        ("(module (table i64 1 funcref))", "64-bit indices"),
         ("(module (func $f (return_call $f)))", "tail call"),
         ("(module (memory 1 1 shared))", "threads"),
         ("(module (tag))", "exception"),

@@ -74,6 +74,7 @@ impl Sections {
             imported_funcs: self.imported_funcs,
             bodies,
             tables: self.tables,
+            address_types: self.ir.memories.values().map(MemoryDecl::address_type).collect(),
             globals: self.globals,
             global_imports: self.global_imports,
             elements: self.elements,
@@ -246,6 +247,9 @@ impl Sections {
     }
 
     fn table(&mut self, ty: &wasmparser::TableType, offset: u64) -> Result<(), Error> {
+        if ty.table64 {
+            return Err(Error::unsupported("a table with 64-bit indices", offset));
+        }
         if ty.initial > MAX_TABLE {
             return Err(Error::unsupported(
                 format!("a table of more than {MAX_TABLE} slots"),

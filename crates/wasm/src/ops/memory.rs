@@ -1,6 +1,6 @@
 //! Bulk operations on memories. They check their whole range first, and then cannot fail.
 
-use super::{operand, range, state};
+use super::{operand, range, state, wide_operand};
 use cupola::{Caller, DialectCall, HostError};
 use cupola_ir::{MemId, TrapCode};
 
@@ -12,7 +12,8 @@ fn memory<'c>(caller: &'c mut Caller<'_>, index: u32) -> Result<&'c mut [u8], Ho
 }
 
 pub(super) fn copy(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [to, from, count, to_memory, from_memory] = [0, 1, 2, 3, 4].map(|i| operand(call, i));
+    let [to, from, count] = [0, 1, 2].map(|i| wide_operand(call, i));
+    let [to_memory, from_memory] = [3, 4].map(|i| operand(call, i));
     let oob = TrapCode::MemOutOfBounds;
     let source = memory(&mut call.caller, from_memory)?;
     let from = range(from, count, source.len(), oob)?;
@@ -34,7 +35,8 @@ pub(super) fn copy(call: &mut DialectCall<'_>) -> Result<(), HostError> {
 }
 
 pub(super) fn fill(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [to, byte, count, index] = [0, 1, 2, 3].map(|i| operand(call, i));
+    let [to, count] = [0, 2].map(|i| wide_operand(call, i));
+    let [byte, index] = [1, 3].map(|i| operand(call, i));
     let memory = memory(&mut call.caller, index)?;
     let to = range(to, count, memory.len(), TrapCode::MemOutOfBounds)?;
     memory[to].fill(byte as u8);
@@ -42,7 +44,8 @@ pub(super) fn fill(call: &mut DialectCall<'_>) -> Result<(), HostError> {
 }
 
 pub(super) fn init(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [to, from, count, segment, index] = [0, 1, 2, 3, 4].map(|i| operand(call, i));
+    let to = wide_operand(call, 0);
+    let [from, count, segment, index] = [1, 2, 3, 4].map(|i| operand(call, i));
     let bytes = state(&call.caller)?.data(segment);
     let memory = memory(&mut call.caller, index)?;
     let from = range(from, count, bytes.len(), TrapCode::MemOutOfBounds)?;

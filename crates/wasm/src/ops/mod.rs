@@ -1,6 +1,7 @@
 //! What WebAssembly has and the engine's instruction set has not: bulk memory and table
 //! operations, as dialect operations. Their immediates (segments, memories, tables) are i32
-//! operands behind the operands proper.
+//! operands behind the operands proper. Addresses in memories and their distances are i64; those of
+//! memories with 32-bit addresses are extended.
 
 mod memory;
 mod table;
@@ -47,13 +48,13 @@ macro_rules! ops {
 
 ops! {
     /// `(to, from, count, to memory, from memory)`
-    MemoryCopy "memory_copy" (I32, I32, I32, I32, I32) -> ()
+    MemoryCopy "memory_copy" (I64, I64, I64, I32, I32) -> ()
         [TRAPS READS_MEMORY WRITES_MEMORY READS_STATE] = memory::copy;
     /// `(to, byte, count, memory)`
-    MemoryFill "memory_fill" (I32, I32, I32, I32) -> ()
+    MemoryFill "memory_fill" (I64, I32, I64, I32) -> ()
         [TRAPS WRITES_MEMORY READS_STATE] = memory::fill;
     /// `(to, from, count, segment, memory)`
-    MemoryInit "memory_init" (I32, I32, I32, I32, I32) -> ()
+    MemoryInit "memory_init" (I64, I32, I32, I32, I32) -> ()
         [TRAPS WRITES_MEMORY READS_STATE] = memory::init;
     /// `(segment)`
     DataDrop "data_drop" (I32) -> () [WRITES_STATE] = memory::data_drop;
@@ -125,6 +126,11 @@ fn state<'a>(caller: &Caller<'a>) -> Result<&'a State, HostError> {
     caller.data().downcast_ref().ok_or_else(|| "not an instance of a WebAssembly module".into())
 }
 
+/// An operand in all its bits: one that is i64, or i32 extended with zeros.
+fn wide_operand(call: &DialectCall<'_>, index: usize) -> u64 {
+    call.slots[index]
+}
+
 /// An i32 operand.
 fn operand(call: &DialectCall<'_>, index: usize) -> u32 {
     call.slots[index] as u32
@@ -132,14 +138,15 @@ fn operand(call: &DialectCall<'_>, index: usize) -> u32 {
 
 /// `start..start + count`, if it lies within `len`.
 fn range(
-    start: u32,
-    count: u32,
+    start: impl Into<u64>,
+    count: impl Into<u64>,
     len: usize,
     code: TrapCode,
 ) -> Result<std::ops::Range<usize>, TrapCode> {
-    let (start, count) = (start as usize, count as usize);
-    match start.checked_add(count) {
-        Some(end) if end <= len => Ok(start..end),
+    let start = start.into();
+    match start.checked_add(count.into()) {
+        // What is not above a usize is one.
+        Some(end) if end <= len as u64 => Ok(start as usize..end as usize),
         _ => Err(code),
     }
 }

