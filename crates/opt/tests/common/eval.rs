@@ -4,11 +4,19 @@
 
 use cupola_ir::analysis::Cfg;
 use cupola_ir::{
-    Block, Effects, EntryKind, Form, FrameState, FuncId, Function, Imm, InstData, MemId, MemoryOp,
-    Module, Op, PAGE_SIZE, Reg, SlotValue, TrapCode, Type, memory,
+    Block, Effects, EntryKind, Form, Format, FrameState, FuncId, Function, Imm, InstData,
+    LoadLaneOp, LoadOp, MemId, Module, Op, PAGE_SIZE, Reg, RegValue, StoreLaneOp, StoreOp,
+    TrapCode, Type, V128, memory,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// A value, as `Imm::constant_bits` has it.
+pub type Bits = u128;
+
+fn to_bits(args: &[u64]) -> Vec<Bits> {
+    args.iter().map(|&arg| arg.into()).collect()
+}
 
 /// Why evaluation ended without results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +32,11 @@ pub enum Stop {
 /// What can be seen of a run from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    pub result: Result<Vec<u64>, Stop>,
+    pub result: Result<Vec<Bits>, Stop>,
     pub memories: Vec<Vec<u8>>,
-    pub globals: Vec<u64>,
+    pub globals: Vec<Bits>,
     /// Dialect operations with effects and calls of imports, with their operands.
-    pub trace: Vec<(String, Vec<u64>)>,
+    pub trace: Vec<(String, Vec<Bits>)>,
     /// Fuel left, if it is consumed.
     pub fuel: Option<i64>,
 }
@@ -39,9 +47,11 @@ pub struct Machine<'a> {
     /// Register forms, by function.
     bodies: &'a [Option<Arc<Function>>],
     memories: Vec<Vec<u8>>,
-    globals: Vec<u64>,
-    trace: Vec<(String, Vec<u64>)>,
+    globals: Vec<Bits>,
+    trace: Vec<(String, Vec<Bits>)>,
     steps: u64,
+    /// How many are too many.
+    max_steps: u64,
     depth: u32,
     /// How often code has left for the interpreter.
     pub deopts: u64,
@@ -75,6 +85,7 @@ impl<'a> Machine<'a> {
             globals,
             trace: Vec::new(),
             steps: 0,
+            max_steps: 200_000,
             depth: 0,
             deopts: 0,
             ticks: 0,
@@ -86,8 +97,10 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs calls of `func` in this form.
+    /// Runs calls of `func` in this form. It may take more steps: an access may become several
+    /// instructions.
     pub fn instead(mut self, func: FuncId, code: &'a Function) -> Self {
+        self.max_steps *= 10;
         self.instead = Some((func, code));
         self
     }
@@ -111,14 +124,14 @@ impl<'a> Machine<'a> {
     }
 
     pub fn call(mut self, func: FuncId, args: &[u64]) -> (Outcome, u64) {
-        let result = self.invoke(func, args);
+        let result = self.invoke(func, &to_bits(args));
         let Machine { memories, globals, trace, deopts, fuel, .. } = self;
         (Outcome { result, memories, globals, trace, fuel }, deopts)
     }
 
     /// How many ticks of forced deoptimizations a call comes by.
     pub fn count_ticks(mut self, func: FuncId, args: &[u64]) -> u64 {
-        let _ = self.invoke(func, args);
+        let _ = self.invoke(func, &to_bits(args));
         self.ticks
     }
 
@@ -137,7 +150,7 @@ impl<'a> Machine<'a> {
         if graph.is_back_edge(from, to) { self.consume_fuel() } else { Ok(()) }
     }
 
-    fn invoke(&mut self, func: FuncId, args: &[u64]) -> Step<Vec<u64>> {
+    fn invoke(&mut self, func: FuncId, args: &[Bits]) -> Step<Vec<Bits>> {
         if self.module.is_import(func) {
             let results = &self.module.func_sig(func).results;
             return Ok(self.foreign(self.module.func_name(func), args, results, true));
@@ -172,13 +185,13 @@ impl<'a> Machine<'a> {
     fn run(
         &mut self,
         code: &Function,
-        mut regs: Vec<Option<u64>>,
+        mut regs: Vec<Option<Bits>>,
         mut block: Block,
         mut index: usize,
-    ) -> Step<Vec<u64>> {
+    ) -> Step<Vec<Bits>> {
         loop {
             self.steps += 1;
-            if self.steps > 200_000 {
+            if self.steps > self.max_steps {
                 return Err(Stop::TooLong);
             }
             let inst = code.blocks[block].insts[index];
@@ -186,7 +199,7 @@ impl<'a> Machine<'a> {
             let get = |reg: Reg| {
                 regs[reg.as_u32() as usize].unwrap_or_else(|| panic!("{reg} read at {inst} unset"))
             };
-            let args: Vec<u64> = data.args.iter().map(|&reg| get(reg)).collect();
+            let args: Vec<Bits> = data.args.iter().map(|&reg| get(reg)).collect();
             index += 1;
             let target = match data.op {
                 Op::Br => 0,
@@ -207,7 +220,7 @@ impl<'a> Machine<'a> {
                 }
             };
             let target = &data.targets[target];
-            let values: Vec<u64> = target.args.iter().map(|&reg| get(reg)).collect();
+            let values: Vec<Bits> = target.args.iter().map(|&reg| get(reg)).collect();
             let params = &code.blocks[target.block].params;
             assert_eq!(params.len(), values.len(), "arguments of {inst}");
             for (&param, value) in params.iter().zip(values) {
@@ -244,7 +257,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Goes on in the register form from a frame state.
-    fn deopt(&mut self, state: &FrameState, values: &[u64]) -> Step<Vec<u64>> {
+    fn deopt(&mut self, state: &FrameState, values: &[Bits]) -> Step<Vec<Bits>> {
         self.deopts += 1;
         assert_eq!(state.value_count(), values.len());
         let mut frames = Vec::new();
@@ -280,32 +293,46 @@ impl<'a> Machine<'a> {
 
     /// An operation from outside: its results depend on its operands (and on what happened before,
     /// if it has effects).
-    fn foreign(&mut self, name: String, args: &[u64], results: &[Type], effects: bool) -> Vec<u64> {
+    fn foreign(
+        &mut self,
+        name: String,
+        args: &[Bits],
+        results: &[Type],
+        effects: bool,
+    ) -> Vec<Bits> {
         let mut hash = name.bytes().fold(17u64, |h, b| h.wrapping_mul(31) + u64::from(b));
-        args.iter().for_each(|a| hash = (hash ^ a).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for arg in args {
+            let folded = *arg as u64 ^ (arg >> 64) as u64;
+            hash = (hash ^ folded).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
         if effects {
             self.trace.push((name, args.to_vec()));
             hash ^= self.trace.len() as u64;
         }
         let value = |ty: &Type| match ty {
-            Type::I32 => hash >> 40,
-            Type::I64 => hash >> 20,
-            Type::F32 => u64::from(((hash >> 50) as f32).to_bits()),
-            Type::F64 => ((hash >> 50) as f64).to_bits(),
+            Type::I32 => (hash >> 40).into(),
+            Type::I64 => (hash >> 20).into(),
+            Type::F32 => ((hash >> 50) as f32).to_bits().into(),
+            Type::F64 => ((hash >> 50) as f64).to_bits().into(),
+            Type::V128 => Bits::from(hash) << 64 | Bits::from(!hash),
         };
         results.iter().map(value).collect()
     }
 
-    fn instruction(&mut self, data: &InstData, args: &[u64]) -> Step<Vec<u64>> {
-        if let Some(result) = data.op.eval(args) {
+    fn instruction(&mut self, data: &InstData, args: &[Bits]) -> Step<Vec<Bits>> {
+        if let Some(result) = data.op.eval(data.imm, args) {
             return result.map(|value| vec![value]).map_err(Stop::Trap);
         }
         if let Some((_, size)) = data.op.access() {
             return self.access(data, args, size as usize);
         }
+        if let Some(bits) = data.imm.constant_bits() {
+            return Ok(vec![bits]);
+        }
         Ok(match data.imm {
-            Imm::Bits(bits) => vec![bits],
-            Imm::Memory(memory) => vec![self.memory_op(data.op, memory, args)],
+            Imm::Memory(memory) => {
+                vec![self.memory_op(data.op, memory, args).into()]
+            }
             Imm::Global(global) => {
                 let slot = &mut self.globals[global.as_u32() as usize];
                 match args {
@@ -345,7 +372,7 @@ impl<'a> Machine<'a> {
             }
             _ if data.op == Op::DeoptTick => {
                 self.ticks += 1;
-                vec![u64::from(self.failing != Some(self.ticks))]
+                vec![Bits::from(self.failing != Some(self.ticks))]
             }
             _ if data.op == Op::Select => vec![args[if args[0] as u32 != 0 { 1 } else { 2 }]],
             _ if data.op == Op::Copy => vec![args[0]],
@@ -353,7 +380,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn memory_op(&mut self, op: Op, memory: MemId, args: &[u64]) -> u64 {
+    fn memory_op(&mut self, op: Op, memory: MemId, args: &[Bits]) -> u64 {
         let bytes = &mut self.memories[memory.as_u32() as usize];
         let pages = bytes.len() as u64 / PAGE_SIZE;
         match op {
@@ -363,7 +390,7 @@ impl<'a> Machine<'a> {
             Op::MemoryBase => u64::from(memory.as_u32() + 1) << 40,
             _ => {
                 let limit = self.module.memories[memory].max_pages.unwrap_or(4);
-                match pages.checked_add(args[0]).filter(|&new| new <= limit) {
+                match pages.checked_add(args[0] as u64).filter(|&new| new <= limit) {
                     Some(new) => {
                         bytes.resize((new * PAGE_SIZE) as usize, 0);
                         pages
@@ -375,16 +402,17 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn access(&mut self, data: &InstData, args: &[u64], size: usize) -> Step<Vec<u64>> {
-        let Imm::Mem(mem) = data.imm else { panic!("an access has a memory") };
+    fn access(&mut self, data: &InstData, args: &[Bits], size: usize) -> Step<Vec<Bits>> {
+        let mem = data.imm.mem().expect("an access has a memory");
+        let pointer = args[0] as u64;
         let (memory, address) = if data.op.is_raw() {
-            let memory = (args[0] >> 40).wrapping_sub(1) as usize;
+            let memory = (pointer >> 40).wrapping_sub(1) as usize;
             if memory >= self.memories.len() {
                 return Err(Stop::WildAccess);
             }
-            (memory, (args[0] & ((1 << 40) - 1)) + mem.offset)
+            (memory, (pointer & ((1 << 40) - 1)) + mem.offset)
         } else {
-            let Some(address) = args[0].checked_add(mem.offset) else {
+            let Some(address) = pointer.checked_add(mem.offset) else {
                 return Err(Stop::Trap(TrapCode::MemOutOfBounds));
             };
             (mem.memory.as_u32() as usize, address)
@@ -396,40 +424,101 @@ impl<'a> Machine<'a> {
             return Err(if data.op.is_raw() { Stop::WildAccess } else { trap });
         };
         let place = &mut bytes[address as usize..end as usize];
-        Ok(match args {
-            [_, value] => {
-                store(data.op, *value, place);
+        let lane = match data.imm {
+            Imm::MemLane(_, lane) => lane,
+            _ => 0,
+        };
+        Ok(match data.op.format() {
+            Format::Load => vec![load(data.op, place)],
+            Format::Store => {
+                store(data.op, args[1], place);
                 vec![]
             }
-            _ => vec![load(data.op, place)],
+            Format::LoadLane => vec![load_lane(data.op, args[1].to_le_bytes(), lane, place)],
+            _ => {
+                store_lane(data.op, args[1].to_le_bytes(), lane, place);
+                vec![]
+            }
         })
+    }
+}
+
+/// Values as memory has them.
+trait Bytes {
+    fn from_bytes(bytes: &[u8]) -> Self;
+    fn to_bytes(self) -> Vec<u8>;
+}
+
+macro_rules! bytes {
+    ($($ty:ty)*) => {$(
+        impl Bytes for $ty {
+            fn from_bytes(bytes: &[u8]) -> Self {
+                <$ty>::from_le_bytes(bytes.try_into().expect("the access's size"))
+            }
+            fn to_bytes(self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+        }
+    )*};
+}
+
+bytes! { i8 u8 i16 u16 i32 u32 i64 u64 f32 f64 }
+
+impl<const N: usize> Bytes for [u8; N] {
+    fn from_bytes(bytes: &[u8]) -> Self {
+        bytes.try_into().expect("the access's size")
+    }
+    fn to_bytes(self) -> Vec<u8> {
+        self.to_vec()
     }
 }
 
 macro_rules! accesses {
     (
         pure { $($pure:tt)* }
-        load { $($(#[doc = $ld:literal])* $L:ident $lt:literal $RL:ident $rlt:literal $LT:ident $lm:ident;)* }
-        store { $($(#[doc = $sd:literal])* $S:ident $st:literal $RS:ident $rst:literal $ST:ident $sm:ident;)* }
+        lane { $($lane:tt)* }
+        load { $($(#[doc = $ld:literal])* $L:ident $lt:literal $RL:ident $rlt:literal $LT:ident $lm:ty = $le:expr;)* }
+        store { $($(#[doc = $sd:literal])* $S:ident $st:literal $RS:ident $rst:literal $ST:ident $sm:ty = $se:expr;)* }
+        load_lane { $($(#[doc = $lld:literal])* $LL:ident $llt:literal $RLL:ident $rllt:literal $LLT:ident $llm:ty = $lle:expr;)* }
+        store_lane { $($(#[doc = $sld:literal])* $SL:ident $slt:literal $RSL:ident $rslt:literal $SLT:ident $slm:ty = $sle:expr;)* }
         special { $($special:tt)* }
     ) => {
-        fn load(op: Op, bytes: &[u8]) -> u64 {
+        fn load(op: Op, bytes: &[u8]) -> Bits {
+            let mut bits = 0;
             match op {
                 $(Op::$L | Op::$RL => {
-                    let bytes = bytes.try_into().expect("the access's size");
-                    memory::$L::extend(<$lm>::from_le_bytes(bytes)).to_slot()
+                    memory::$L::load(Bytes::from_bytes(bytes)).write(&mut bits);
                 })*
                 _ => panic!("{op} is no load"),
             }
+            bits
         }
 
-        fn store(op: Op, slot: u64, bytes: &mut [u8]) {
+        fn store(op: Op, value: Bits, bytes: &mut [u8]) {
             match op {
                 $(Op::$S | Op::$RS => {
-                    let value = memory::$S::truncate(SlotValue::from_slot(slot));
-                    bytes.copy_from_slice(&value.to_le_bytes());
+                    let value = memory::$S::store(RegValue::read(&[value][..], 0));
+                    bytes.copy_from_slice(&value.to_bytes());
                 })*
                 _ => panic!("{op} is no store"),
+            }
+        }
+
+        fn load_lane(op: Op, vector: V128, lane: u8, bytes: &[u8]) -> Bits {
+            Bits::from_le_bytes(match op {
+                $(Op::$LL | Op::$RLL => {
+                    memory::$LL::load(vector, lane, Bytes::from_bytes(bytes))
+                })*
+                _ => panic!("{op} is no load of a lane"),
+            })
+        }
+
+        fn store_lane(op: Op, vector: V128, lane: u8, bytes: &mut [u8]) {
+            match op {
+                $(Op::$SL | Op::$RSL => {
+                    bytes.copy_from_slice(&memory::$SL::store(vector, lane).to_bytes());
+                })*
+                _ => panic!("{op} is no store of a lane"),
             }
         }
     };

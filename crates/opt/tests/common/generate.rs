@@ -2,9 +2,9 @@
 //! go back pass a check of a step counter.
 
 use cupola_ir::{
-    Block, DialectOpDecl, DialectOpId, Effects, FuncDecl, FuncId, FuncKind, Function,
-    FunctionBuilder, GlobalDecl, GlobalId, MemId, MemoryDecl, Module, Op, Reg, SigId, Signature,
-    TableDecl, TableId, TrapCode, Type,
+    Block, DialectOpDecl, DialectOpId, Effects, Format, FuncDecl, FuncId, FuncKind, Function,
+    FunctionBuilder, GlobalDecl, GlobalId, Imm, InstData, MemId, MemoryDecl, Module, Op, Reg,
+    SigId, Signature, TableDecl, TableId, TrapCode, Type,
 };
 use std::sync::Arc;
 
@@ -61,6 +61,7 @@ impl Program {
         module.memories.push(MemoryDecl::new(1, Some(2)));
         module.globals.push(GlobalDecl::new(Type::I64, true, 7));
         module.globals.push(GlobalDecl::new(Type::I32, true, 3));
+        module.globals.push(GlobalDecl::new(Type::V128, true, 3 << 64));
         let elements = vec![Some(FuncId::from_u32(1)), None, Some(FuncId::from_u32(2))];
         module.tables.push(TableDecl::of(elements));
         for (name, effects) in [("t.pure", Effects::empty()), ("t.any", Effects::ANY)] {
@@ -89,7 +90,7 @@ struct Generator<'a> {
     steps: Reg,
     calls: bool,
     /// Pure operations emitted so far.
-    computed: Vec<(Op, Vec<Reg>)>,
+    computed: Vec<(Op, Vec<Reg>, Imm)>,
 }
 
 impl<'a> Generator<'a> {
@@ -106,7 +107,7 @@ impl<'a> Generator<'a> {
         for ty in Type::ALL {
             for _ in 0..1 + random.below(3) {
                 let bits = constant(random, ty);
-                variables.push(b.constant(ty, bits));
+                variables.push(b.bits(ty, bits));
             }
         }
         let blocks: Vec<Block> = (0..blocks).map(|_| b.block()).collect();
@@ -204,7 +205,7 @@ impl<'a> Generator<'a> {
             self.readable.iter().copied().filter(|&reg| self.b.type_of(reg) == ty).collect();
         if self.random.chance(25) {
             let bits = constant(self.random, ty);
-            return self.b.constant(ty, bits);
+            return self.b.bits(ty, bits);
         }
         // Parameters and constants make sure that there is one of each type.
         self.random.pick(&of_type)
@@ -232,26 +233,41 @@ impl<'a> Generator<'a> {
                 let value = self.b.select(c, a, b);
                 self.keep(value);
             }
+            23 => {
+                let op = self.access(Format::LoadLane);
+                let (address, offset) = self.address();
+                let operands = [address, self.operand(Type::V128)];
+                let lane = self.lane(op);
+                let value = self.b.load_lane(op, memory, operands, offset, lane);
+                self.keep(value);
+            }
+            22 => {
+                let op = self.access(Format::StoreLane);
+                let (address, offset) = self.address();
+                let operands = [address, self.operand(Type::V128)];
+                let lane = self.lane(op);
+                self.b.store_lane(op, memory, operands, offset, lane);
+            }
             1 | 2 | 24 | 25 => {
-                let op = self.access(cupola_ir::Format::Load);
+                let op = self.access(Format::Load);
                 let (address, offset) = self.address();
                 let value = self.b.load(op, memory, address, offset);
                 self.keep(value);
             }
             3 | 4 | 26 => {
-                let op = self.access(cupola_ir::Format::Store);
+                let op = self.access(Format::Store);
                 let (address, offset) = self.address();
                 let value = self.operand(op.access().expect("a store").0);
                 self.b.store(op, memory, address, value, offset);
             }
             5 | 27 => {
-                let global = GlobalId::from_u32(self.random.below(2) as u32);
+                let global = GlobalId::from_u32(self.random.below(3) as u32);
                 let value = self.b.global_get(global);
                 self.keep(value);
             }
             6 => {
-                let index = self.random.below(2);
-                let value = self.operand([Type::I64, Type::I32][index]);
+                let index = self.random.below(3);
+                let value = self.operand([Type::I64, Type::I32, Type::V128][index]);
                 self.b.global_set(GlobalId::from_u32(index as u32), value);
             }
             7 => {
@@ -305,16 +321,16 @@ impl<'a> Generator<'a> {
         // A repetition of what was computed before, for value numbering.
         if !self.computed.is_empty() && self.random.chance(15) {
             let index = self.random.below(self.computed.len());
-            let (op, args) = self.computed[index].clone();
+            let (op, args, imm) = self.computed[index].clone();
             if args.iter().all(|arg| self.readable.contains(arg)) {
-                let value = self.b.ins(op, &args);
+                let value = self.emit(op, &args, imm);
                 return self.keep(value);
             }
         }
         let pure = |op: &Op| op.pure_signature().is_some();
         let integers = |op: &Op| {
             op.pure_signature()
-                .is_some_and(|(params, _)| params.len() == 2 && !params[0].is_float())
+                .is_some_and(|(params, _)| params == [Type::I32; 2] || params == [Type::I64; 2])
         };
         let ops: Vec<Op> = if self.random.chance(65) {
             Op::ALL.iter().copied().filter(integers).collect()
@@ -328,12 +344,17 @@ impl<'a> Generator<'a> {
         }
         let (params, _) = op.pure_signature().expect("filtered for that");
         let mut args: Vec<Reg> = params.iter().map(|&ty| self.operand(ty)).collect();
-        self.computed.push((op, args.clone()));
+        let imm = match op.format() {
+            Format::Lane => Imm::Lane(self.lane(op)),
+            Format::Shuffle => Imm::Shuffle([(); 16].map(|()| self.lane(op))),
+            _ => Imm::None,
+        };
+        self.computed.push((op, args.clone(), imm));
         if args.len() == 2 && self.random.chance(40) {
             let bits = constant(self.random, params[1]);
-            args[1] = self.b.constant(params[1], bits);
+            args[1] = self.b.bits(params[1], bits);
         }
-        let value = self.b.ins(op, &args);
+        let value = self.emit(op, &args, imm);
         self.keep(value);
         // Chains of operations with constants and negations, for the folder.
         let ty = self.b.type_of(value);
@@ -342,8 +363,8 @@ impl<'a> Generator<'a> {
                 self.b.ins(Op::I32Eqz, &[value])
             } else if op.pure_signature().is_some_and(|(params, _)| params == [ty, ty]) {
                 let bits = constant(self.random, ty);
-                let c = self.b.constant(ty, bits);
-                self.b.ins(op, &[value, c])
+                let c = self.b.bits(ty, bits);
+                self.emit(op, &[value, c], imm)
             } else {
                 return;
             };
@@ -351,12 +372,24 @@ impl<'a> Generator<'a> {
         }
     }
 
+    fn lane(&mut self, op: Op) -> u8 {
+        self.random.below(op.lanes().expect("an opcode on a lane").into()) as u8
+    }
+
+    fn emit(&mut self, op: Op, args: &[Reg], imm: Imm) -> Reg {
+        let (_, ty) = op.pure_signature().expect("a pure opcode");
+        let result = self.b.reg(ty);
+        self.b.push(InstData::new(op, args, &[result]).with_imm(imm));
+        result
+    }
+
     /// A load or a store, often one of the few that are used most.
     fn access(&mut self, format: cupola_ir::Format) -> Op {
         let common = self.random.chance(70);
         let usable = |op: &Op| {
-            let i64s = op.access() == Some((Type::I64, 8)) || op.access() == Some((Type::I32, 4));
-            op.format() == format && !op.is_raw() && (i64s || !common)
+            let whole = op.access().is_some_and(|(ty, size)| ty.bytes() == size && !ty.is_float());
+            let lanes = matches!(format, Format::LoadLane | Format::StoreLane);
+            op.format() == format && !op.is_raw() && (whole || lanes || !common)
         };
         let ops: Vec<Op> = Op::ALL.iter().copied().filter(usable).collect();
         self.random.pick(&ops)
@@ -374,7 +407,15 @@ impl<'a> Generator<'a> {
     }
 }
 
-fn constant(random: &mut Random, ty: Type) -> u64 {
+fn constant(random: &mut Random, ty: Type) -> u128 {
+    if ty == Type::V128 {
+        let halves = [Type::I64, Type::F64].map(|ty| slot(random, ty));
+        return u128::from(halves[0]) | u128::from(halves[1]) << 64;
+    }
+    slot(random, ty).into()
+}
+
+fn slot(random: &mut Random, ty: Type) -> u64 {
     let small = random.pick(&[0u64, 1, 2, 3, 4, 7, 8, 16, 31, 64, 1000]);
     match ty {
         Type::I32 => match random.below(4) {
@@ -392,7 +433,7 @@ fn constant(random: &mut Random, ty: Type) -> u64 {
                 random.pick(&[0.0f32, -0.0, 1.5, -3.0, 1e10, f32::INFINITY, f32::MIN_POSITIVE]);
             u64::from(if random.chance(50) { odd } else { small as f32 }.to_bits())
         }
-        Type::F64 => {
+        Type::F64 | Type::V128 => {
             let odd =
                 random.pick(&[0.0f64, -0.0, 1.5, -3.0, 1e20, f64::INFINITY, f64::MIN_POSITIVE]);
             if random.chance(50) { odd } else { small as f64 }.to_bits()

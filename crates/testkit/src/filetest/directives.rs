@@ -1,6 +1,6 @@
 //! Reading directives out of comments.
 
-use cupola::ir::{Imm, Module, TrapCode, Type};
+use cupola::ir::{Module, TrapCode, Type};
 use cupola::{Tier, Value};
 
 /// What a call has to do.
