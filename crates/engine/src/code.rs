@@ -141,6 +141,11 @@ impl Execution {
         self.running.store(false, Ordering::Release);
     }
 
+    /// Whether it runs anything.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
     fn is_clear_of(&self, epoch: u64, id: u64) -> bool {
         !self.running.load(Ordering::Acquire)
             || (self.acknowledged.load(Ordering::Acquire) >= epoch

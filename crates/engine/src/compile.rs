@@ -9,7 +9,9 @@ use cupola_ir::{DialectOpId, EntryKind, FuncId, Function, LoopId};
 use cupola_opt::speculate::Specializer;
 use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Profile, SiteProfile, Trace};
 use cupola_runtime::arch;
-use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Symbol, Tier};
+use cupola_runtime::{
+    Artifact, CodeGenerator, CodegenOptions, CompileError, CompileRequest, Symbol, Tier,
+};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -80,6 +82,7 @@ impl ModuleInner {
             guarded_memories: self.engine.config.codegen.memory_reservation
                 && unit.tier != Tier::T3,
             force_deopts: self.engine.stress.modes().fail_guards.is_some(),
+            polls: self.engine.climbs_from(unit.tier),
             ..self.engine.config.optimizer
         };
         let request = OptRequest {
@@ -129,7 +132,10 @@ impl ModuleInner {
             code,
             osr_header,
             feedback: data.feedback.layout(),
-            options: self.engine.config.codegen,
+            options: CodegenOptions {
+                climbs: self.engine.climbs_from(unit.tier),
+                ..self.engine.config.codegen
+            },
         };
         then(&**generator, &request)
     }

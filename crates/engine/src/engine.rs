@@ -8,6 +8,7 @@ use crate::module::{Module, ModuleInner};
 use crate::policy::{Environment, FuncState, Policy, ThresholdPolicy, TierSet};
 use crate::queue::{Queue, Unit};
 use crate::stress::{Stress, StressState};
+use crate::ticker::Ticker;
 use crate::tuning::Tuning;
 use cupola_codemem::{CodeBlock, CodeMemory, CodeMemoryConfig, perf_map};
 use cupola_ir::{FuncId, LoopId, Signature};
@@ -16,7 +17,7 @@ use cupola_runtime::{CodeGenerator, CodegenOptions, CompileError, Tier};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -115,13 +116,20 @@ impl fmt::Debug for Config {
 pub(crate) struct EngineInner {
     pub config: Config,
     pub policy: Arc<dyn Policy>,
-    /// The tiers that functions may climb to.
-    pub available: TierSet,
+    /// The tiers that functions may climb to, as far as is known at the start.
+    available: TierSet,
     /// The tiers that there are.
     pub existing: TierSet,
     pub code_memory: CodeMemory,
     pub code: CodeTable,
     pub queue: Queue,
+    /// Compilations for T3 and above, which wait for another process and must not hold up others.
+    pub peak_queue: Queue,
+    pub ticker: Ticker,
+    /// The tiers whose code generators turned out not to be available.
+    unavailable: AtomicU8,
+    /// Whether it was said that the peak compiler had a fault.
+    peak_fault_reported: AtomicBool,
     pub events: EventStream,
     pub modules: Mutex<Vec<Weak<ModuleInner>>>,
     started: Instant,
@@ -189,6 +197,10 @@ impl Engine {
             existing,
             code_memory,
             code: CodeTable::default(),
+            peak_queue: Queue::new(1, config.tuning.queue_bound),
+            ticker: Ticker::default(),
+            unavailable: AtomicU8::new(0),
+            peak_fault_reported: AtomicBool::new(false),
             queue,
             events: EventStream::default(),
             modules: Mutex::default(),
@@ -220,6 +232,7 @@ impl Engine {
     /// Waits until the compile queue is empty.
     pub fn finish_compilations(&self) {
         self.inner.queue.drain();
+        self.inner.peak_queue.drain();
     }
 
     /// Bytes of code installed now, and given back so far.
@@ -357,19 +370,47 @@ impl EngineInner {
         self.config.generators.iter().find(|g| g.tier() == tier)
     }
 
+    /// The tiers that functions may climb to.
+    pub fn available(&self) -> TierSet {
+        self.available.without(TierSet::from_bits(self.unavailable.load(Ordering::Relaxed)))
+    }
+
+    /// Whether code of `tier` is to look for better code while it runs.
+    pub fn climbs_from(&self, tier: Tier) -> bool {
+        tier >= Tier::T2 && self.available().has_above(tier)
+    }
+
+    /// The queue for compilations of a tier.
+    pub fn queue_for(&self, tier: Tier) -> &Queue {
+        if tier >= Tier::T3 { &self.peak_queue } else { &self.queue }
+    }
+
+    /// The peak compiler had a fault. Whatever comes after the first is in the statistics and the
+    /// events of the functions; the user is told once.
+    pub fn note_peak_fault(&self, tier: Tier, error: &CompileError) {
+        if matches!(error, CompileError::Unavailable(_) | CompileError::Absent(_)) {
+            let gone: TierSet = Tier::ALL.into_iter().filter(|&above| above >= tier).collect();
+            self.unavailable.fetch_or(gone.bits(), Ordering::Relaxed);
+        }
+        let absent = matches!(error, CompileError::Absent(_));
+        if !absent && !self.peak_fault_reported.swap(true, Ordering::Relaxed) {
+            self.warn_once(format!("the peak compiler: {error}; code stays in the tier below"));
+        }
+    }
+
     /// What policy decisions depend on.
     pub fn environment(&self) -> Environment {
         Environment {
             now_ns: self.now_ns(),
-            available: self.available,
-            queue_len: self.queue.len(),
+            available: self.available(),
+            queue_len: self.queue.len() + self.peak_queue.len(),
         }
     }
 
     /// What a new function's call and loop counters start with.
     pub fn first_budgets(&self) -> (i32, i32) {
-        let loops = self.policy.first_loop_budget(self.available);
-        let calls = self.policy.first_call_budget(self.available);
+        let loops = self.policy.first_loop_budget(self.available());
+        let calls = self.policy.first_call_budget(self.available());
         (calls, self.stress.modes().loop_budget(loops))
     }
 

@@ -22,6 +22,7 @@ mod services;
 pub mod stats;
 mod store;
 pub mod stress;
+mod ticker;
 pub mod tuning;
 mod value;
 

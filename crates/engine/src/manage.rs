@@ -12,9 +12,11 @@
 use crate::code::CodeVersion;
 use crate::events::EventKind;
 use crate::module::{FuncData, ModuleInner};
-use crate::policy::{Decision, EntryPoint, EvictionCandidate, FuncState, PolicyEvent, Request};
+use crate::policy::{
+    Decision, EntryPoint, EvictionCandidate, FuncState, Pin, PolicyEvent, Request,
+};
 use crate::queue::{Job, Unit};
-use cupola_ir::{DeoptReason, FrameState, FuncId, Inst, LoopId, Op};
+use cupola_ir::{DeoptReason, FrameDescr, FrameState, FuncId, Inst, LoopId, Op};
 use cupola_runtime::{CompileError, Tier};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ptr;
@@ -150,6 +152,38 @@ impl ModuleInner {
         Some(best)
     }
 
+    /// A loop of the code `version` was asked for a sample, at the place of `state`. Gives whether
+    /// it is to leave there, because there is better code for what runs.
+    ///
+    /// What runs may be several activations, of inlined calls. The outermost of them that is in a
+    /// loop is what would be entered in better code: were an inner one to leave for its own, the
+    /// loop around it would go on in the interpreter, get back into this code, and so on, each
+    /// time deeper in the stack.
+    pub fn on_sample(self: &Arc<Self>, version: &CodeVersion, state: &FrameState) -> bool {
+        let in_loop = |frame: &FrameDescr| {
+            let data = self.existing(frame.func)?;
+            Some((frame.func, data, data.loop_around(frame.resume)?))
+        };
+        let Some((func, data, loop_id)) = state.frames.iter().find_map(in_loop) else {
+            return false;
+        };
+        let running = version.tier;
+        let env = self.engine.environment();
+        let calls = data.feedback.calls();
+        let decision = {
+            let mut manage = data.manage.lock();
+            let event = PolicyEvent::Sample { loop_id, running, calls };
+            self.engine.policy.on_event(&mut manage.policy, &event, &env)
+        };
+        self.carry_out(func, data, &decision);
+        if let Some(tier) = self.engine.stress.hop_tier(self.engine.existing) {
+            return tier > running;
+        }
+        let manage = data.manage.lock();
+        let better = manage.versions.best(EntryPoint::Loop(loop_id));
+        better.is_some_and(|best| best.tier > running)
+    }
+
     fn carry_out(self: &Arc<Self>, func: FuncId, data: &FuncData, decision: &Decision) {
         for request in &decision.compile {
             self.request(func, data, request);
@@ -172,7 +206,7 @@ impl ModuleInner {
             priority: u64::from(priority),
             queued_at: Instant::now(),
         };
-        if self.engine.queue.push(job).is_err() {
+        if self.engine.queue_for(tier).push(job).is_err() {
             data.manage.lock().policy.cancelled(entry, tier);
         } else {
             self.emit(func, || EventKind::CompileQueued { tier, entry, priority });
@@ -234,12 +268,16 @@ impl ModuleInner {
                     bytes: version.len() as u64,
                     generator: version.generator.to_owned(),
                 });
+                if self.engine.climbs_from(tier) {
+                    self.engine.ticker.start();
+                }
                 self.install(func, data, entry, &version);
                 Ok(version)
             }
             Err(error) => {
                 data.manage.lock().policy.failed(entry, tier, &error);
                 data.stats.compile_failed(tier, &error.to_string());
+                self.react_to_fault(func, data, tier, &error);
                 if let CompileError::Panic(message) = &error {
                     self.engine.warn_once(format!(
                         "compilation of %{} for {tier} panicked: {message}; it stays where it was",
@@ -254,6 +292,23 @@ impl ModuleInner {
                 Err(error)
             }
         }
+    }
+
+    /// A compiler's fault is not to be met again by the same function.
+    fn react_to_fault(&self, func: FuncId, data: &FuncData, tier: Tier, error: &CompileError) {
+        match error {
+            CompileError::Lost(_) => {
+                let max_tier =
+                    self.engine.existing.iter().rfind(|&below| below < tier).unwrap_or(Tier::T0);
+                let pin = Pin { max_tier, reason: error.to_string() };
+                data.manage.lock().policy.pin = Some(pin.clone());
+                data.stats.pinned(&pin);
+                self.emit(func, || EventKind::Pinned { max_tier, reason: pin.reason });
+            }
+            CompileError::Unavailable(_) | CompileError::Absent(_) => {}
+            _ => return,
+        }
+        self.engine.note_peak_fault(tier, error);
     }
 
     fn install(
@@ -367,7 +422,16 @@ impl ModuleInner {
         let (tier, loc) = (version.tier, resume.unwrap_or_default());
         data.stats.deoptimized(tier, reason, at, loc);
         self.emit(func, || EventKind::Deoptimized { tier, reason, at, loc });
-        data.feedback.cap_loop_budgets(decision.next_budget);
+        if reason == DeoptReason::BetterCode {
+            // The interpreter is only on the way.
+            for frame in &state.frames {
+                if let Some(data) = self.existing(frame.func) {
+                    data.feedback.cap_loop_budgets(0);
+                }
+            }
+        } else {
+            data.feedback.cap_loop_budgets(decision.next_budget);
+        }
         if decision.discard && self.discard(func, data, entry, version, FuncState::discarded) {
             data.stats.invalidated(tier, version.len() as u64);
             self.emit(func, || EventKind::Invalidated {

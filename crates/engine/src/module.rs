@@ -8,8 +8,10 @@ use crate::manage::Manage;
 use crate::stats::FuncStats;
 use cupola_codemem::CodeBlock;
 use cupola_interp::Code;
-use cupola_ir::analysis::{Cfg, LoopHeaders};
-use cupola_ir::{Bodies, Diagnostics, DialectOpId, EagerBodies, FuncId, Function, Inst, SigId};
+use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
+use cupola_ir::{
+    Bodies, Diagnostics, DialectOpId, EagerBodies, FuncId, Function, Inst, LoopId, SigId,
+};
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::arch::{self, ENTRY_STUB_SIZE};
 use cupola_runtime::{ContextLayout, Feedback, FeedbackLayout, FuncCell, Trap, TrapKind};
@@ -32,6 +34,29 @@ pub(crate) struct FuncData {
     pub manage: Mutex<Manage>,
     /// What happened to it.
     pub stats: FuncStats,
+    /// The innermost loop around each block; computed when it is first asked for.
+    loops_around: OnceLock<Vec<Option<LoopId>>>,
+}
+
+impl FuncData {
+    /// The innermost loop around an instruction.
+    pub fn loop_around(&self, inst: Inst) -> Option<LoopId> {
+        let body = &*self.body;
+        let block = body.blocks.iter().find(|(_, data)| data.insts.contains(&inst))?.0;
+        let around = self.loops_around.get_or_init(|| {
+            let cfg = Cfg::compute(body);
+            let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
+            // The header of a loop with several entries is in no natural loop of its own.
+            let around = |block| {
+                self.headers.loop_of(block).or_else(|| {
+                    let innermost = forest.innermost(block)?;
+                    self.headers.loop_of(forest.get(innermost).header)
+                })
+            };
+            body.blocks.keys().map(around).collect()
+        });
+        around[block.as_u32() as usize]
+    }
 }
 
 pub(crate) struct ModuleInner {
@@ -221,7 +246,8 @@ impl ModuleInner {
         let loops = headers.headers().len();
         let manage = Mutex::new(Manage::new(loops, self.engine.now_ns()));
         let stats = FuncStats::default();
-        let data = FuncData { body, headers, feedback, t0, manage, stats };
+        let loops_around = OnceLock::new();
+        let data = FuncData { body, headers, feedback, t0, manage, stats, loops_around };
         // If another thread was quicker, its data stands and ours is dropped.
         let slot = &self.funcs[func.as_u32() as usize];
         let mut mine = false;

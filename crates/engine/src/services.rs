@@ -203,6 +203,20 @@ impl Services for InstanceInner {
         Ok(better.map_or(ptr::null(), |version| version.start()))
     }
 
+    unsafe fn poll(
+        &self,
+        _ctx: *mut VmContext,
+        code_id: u64,
+        exit: u32,
+    ) -> Result<bool, Box<Trap>> {
+        let engine = &self.module.engine;
+        self.store().limits.sampled(engine.stress.modes().always_polls());
+        self.safepoint()?;
+        let version = engine.code.get(code_id).expect("code that runs is in the code table");
+        let state = &version.deopts[exit as usize];
+        Ok(self.has_room_to_nest() && self.module.on_sample(&version, state))
+    }
+
     unsafe fn deopt(
         &self,
         ctx: *mut VmContext,

@@ -240,6 +240,11 @@ impl Stress {
         *self != Stress { seed: self.seed, ..Stress::default() }
     }
 
+    /// Whether loops of optimized code look for better code in every iteration.
+    pub fn always_polls(&self) -> bool {
+        self.hop.is_some() || self.osr_always
+    }
+
     /// Whether calls have to ask in which tier to run.
     pub fn draws_tiers(&self) -> bool {
         self.random_tier.is_some()

@@ -45,10 +45,20 @@ pub struct Tuning {
     /// compilation takes, so what is lost by having gone through T1 is less than 5% of that wait;
     /// and a loop that ends before has cost no optimization.
     pub t2_back_edges: u32,
-    /// Hotness in back edges at which a loop gets a T3 entry: ten times T2's.
+    /// Hotness in back edges, as T0 and T1 count them, at which a loop gets a T3 entry. T2 does not
+    /// count; a loop in it is compiled for T3 by samples. This is for loops that T2 could not take.
     pub t3_back_edges: u32,
     /// Hotness in back edges at which a loop gets a T4 entry: ten times T3's.
     pub t4_back_edges: u32,
+    /// Samples, each of about a millisecond in a loop of T2 code, at which the loop gets a T3
+    /// entry. The peak compiler needs some 10 to 50 ms of another core for a function; a loop that
+    /// has run so long is likely to run as long again.
+    pub t3_samples: u32,
+    /// Samples in T3 code at which a loop gets a T4 entry.
+    pub t4_samples: u32,
+    /// Nothing is compiled for T3 or above before the engine is this old, in nanoseconds: a
+    /// program that ends before has nothing of it, and is not to start another process.
+    pub peak_after_ns: u64,
 
     /// How counts age. With the defaults (a tenth lost each second, so a half-life of 6.6 s) a
     /// function called at a steady rate reaches a threshold `n` if it is called more than `n / 10`
@@ -98,8 +108,11 @@ impl Tuning {
             t4_calls: t3_calls.saturating_mul(10),
             t1_back_edges: 1_000,
             t2_back_edges: 10_000,
-            t3_back_edges: 100_000,
-            t4_back_edges: 1_000_000,
+            t3_back_edges: 10_000_000,
+            t4_back_edges: 100_000_000,
+            t3_samples: 10,
+            t4_samples: 40,
+            peak_after_ns: 20_000_000,
             decay: Decay { alpha: 0.1, interval_ns: 1_000_000_000 },
             max_deopts_per_version: 4,
             max_recompiles: 8,
@@ -133,6 +146,15 @@ impl Tuning {
             Tier::T2 => Some(self.t2_back_edges),
             Tier::T3 => Some(self.t3_back_edges),
             Tier::T4 => Some(self.t4_back_edges),
+        }
+    }
+
+    /// Samples at which a loop gets an entry into `tier`'s code; none where loops are counted.
+    pub fn samples(&self, tier: Tier) -> Option<u32> {
+        match tier {
+            Tier::T0 | Tier::T1 | Tier::T2 => None,
+            Tier::T3 => Some(self.t3_samples),
+            Tier::T4 => Some(self.t4_samples),
         }
     }
 

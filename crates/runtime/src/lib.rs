@@ -13,6 +13,7 @@ mod services;
 pub mod signals;
 mod tier;
 mod trap;
+mod validate;
 mod walk;
 
 pub use artifact::{Artifact, Member, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
@@ -25,4 +26,5 @@ pub use helpers::{Helper, HelperType};
 pub use services::Services;
 pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, OptLevel, Tier};
 pub use trap::{Frame, MAX_FRAMES, Trap, TrapKind};
+pub use validate::validate;
 pub use walk::walk_native;

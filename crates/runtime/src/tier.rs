@@ -154,9 +154,15 @@ pub enum CompileError {
     /// There is no room for the code within the budget.
     #[error("no room in code memory")]
     NoRoom,
-    /// The code generator cannot be reached, for now or for good.
+    /// The process that generates code was lost while it did; it may be there for the next.
+    #[error("{0}")]
+    Lost(String),
+    /// The code generator cannot be had, now or later.
     #[error("not available: {0}")]
     Unavailable(String),
+    /// The code generator is not installed, which is not a fault.
+    #[error("not installed: {0}")]
+    Absent(String),
 }
 
 /// Turns functions into artifacts. One object serves all threads at once.

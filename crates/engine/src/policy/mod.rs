@@ -57,6 +57,27 @@ impl TierSet {
     }
 }
 
+impl TierSet {
+    /// The set without the tiers of another.
+    #[must_use]
+    pub const fn without(self, other: TierSet) -> TierSet {
+        TierSet(self.0 & !other.0)
+    }
+
+    /// Whether a tier above `tier` is in the set.
+    pub const fn has_above(self, tier: Tier) -> bool {
+        self.0 >> (tier as u8 + 1) != 0
+    }
+
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> TierSet {
+        TierSet(bits)
+    }
+}
+
 impl FromIterator<Tier> for TierSet {
     fn from_iter<I: IntoIterator<Item = Tier>>(tiers: I) -> TierSet {
         tiers.into_iter().fold(TierSet::EMPTY, TierSet::with)
@@ -83,6 +104,15 @@ pub enum PolicyEvent {
         loop_id: LoopId,
         /// Back edges since it was last loaded.
         count: u64,
+        /// The tier of the code that the loop runs in.
+        running: Tier,
+        /// Calls of the function so far.
+        calls: u64,
+    },
+    /// A loop of optimized code, which does not count, was asked for a sample.
+    Sample {
+        /// The loop.
+        loop_id: LoopId,
         /// The tier of the code that the loop runs in.
         running: Tier,
         /// Calls of the function so far.

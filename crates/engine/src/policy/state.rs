@@ -132,8 +132,10 @@ impl Default for EntryState {
 /// One loop of a function.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoopState {
-    /// Its back edges.
+    /// Its back edges, where they are counted.
     pub heat: Heat,
+    /// Samples that found optimized code in it.
+    pub samples: Heat,
     /// The code that is entered at its header.
     pub entry: EntryState,
 }
@@ -172,7 +174,7 @@ impl FuncState {
         FuncState {
             heat,
             call: EntryState::default(),
-            loops: vec![LoopState { heat, entry: EntryState::default() }; loops],
+            loops: vec![LoopState { heat, samples: heat, entry: EntryState::default() }; loops],
             discards: 0,
             evictions: 0,
             pin: None,
@@ -244,6 +246,8 @@ impl FuncState {
                 self.evictions += 1;
                 self.cool();
             }
+            // The compiler did not get to it, and whether it may be asked is not known here.
+            CompileError::Unavailable(_) | CompileError::Absent(_) => {}
             _ => self.entry_mut(entry).failed.insert(tier),
         }
     }
@@ -270,6 +274,9 @@ impl FuncState {
     /// Forgets how hot the function and its loops are, so that it has to earn its next version.
     pub(super) fn cool(&mut self) {
         self.heat.cool();
-        self.loops.iter_mut().for_each(|state| state.heat.cool());
+        for state in &mut self.loops {
+            state.heat.cool();
+            state.samples.cool();
+        }
     }
 }

@@ -53,11 +53,15 @@ impl ThresholdPolicy {
             EntryPoint::Call => self.tuning.calls(tier),
             EntryPoint::Loop(_) => self.tuning.back_edges(tier),
         };
+        events.map(|events| f64::from(events) * self.backoff(state, tier))
+    }
+
+    /// What setbacks multiply thresholds by.
+    fn backoff(&self, state: &FuncState, tier: Tier) -> f64 {
         // Only speculative tiers have versions that are discarded; any code can be evicted.
         let discards = if tier >= Tier::T2 { state.discards } else { 0 };
         let setbacks = (discards + state.evictions).min(MAX_SETBACKS);
-        let backoff = self.tuning.recompile_backoff.powi(setbacks as i32);
-        events.map(|events| f64::from(events) * backoff)
+        self.tuning.recompile_backoff.powi(setbacks as i32)
     }
 
     /// The tiers above `current` that an entry point may be compiled for, with their thresholds,
@@ -67,10 +71,12 @@ impl ThresholdPolicy {
         state: &FuncState,
         entry: EntryPoint,
         current: Tier,
-        available: TierSet,
+        env: &Environment,
     ) -> impl DoubleEndedIterator<Item = (Tier, f64)> {
-        available
+        let early = env.now_ns < self.tuning.peak_after_ns;
+        env.available
             .iter()
+            .filter(move |&tier| tier < Tier::T3 || !early)
             .filter(move |&tier| tier > current && state.allows(entry, tier))
             .filter_map(move |tier| Some((tier, self.threshold(state, entry, tier)?)))
     }
@@ -82,9 +88,9 @@ impl ThresholdPolicy {
         entry: EntryPoint,
         current: Tier,
         heat: f64,
-        available: TierSet,
+        env: &Environment,
     ) -> Option<(Tier, f64)> {
-        self.goals(state, entry, current, available).rev().find(|&(_, threshold)| heat >= threshold)
+        self.goals(state, entry, current, env).rev().find(|&(_, threshold)| heat >= threshold)
     }
 
     /// How urgent a compilation is: heat as a multiple of the threshold, weighed by how quickly
@@ -129,13 +135,13 @@ impl ThresholdPolicy {
         current: Tier,
         waiting: bool,
         expiry: &Expiry,
-        available: TierSet,
+        env: &Environment,
     ) -> i32 {
         if waiting {
             return self.budget_for(self.tuning.waiting_poll_ns, expiry);
         }
         let idle = self.budget_for(self.tuning.idle_poll_ns, expiry);
-        match self.goals(state, entry, current, available).next() {
+        match self.goals(state, entry, current, env).next() {
             None => idle,
             Some((_, threshold)) => {
                 // Not less than a small share of the threshold: heat that hovers just below it
@@ -152,7 +158,7 @@ impl ThresholdPolicy {
         let state = &*state;
         let EntryState { installed, pending, .. } = state.call;
         let mut decision = Decision::default();
-        let target = self.target(state, EntryPoint::Call, installed, heat, env.available);
+        let target = self.target(state, EntryPoint::Call, installed, heat, env);
         if let (None, Some(goal)) = (pending, target) {
             self.request(&mut decision, EntryPoint::Call, goal, heat, env);
         }
@@ -163,7 +169,7 @@ impl ThresholdPolicy {
             installed,
             waiting,
             &Expiry { heat, count, elapsed_ns },
-            env.available,
+            env,
         );
         decision
     }
@@ -186,7 +192,7 @@ impl ThresholdPolicy {
         let mut decision = Decision::default();
 
         let current = installed.max(running);
-        let target = self.target(state, entry, current, heat, env.available);
+        let target = self.target(state, entry, current, heat, env);
         if let (None, Some(goal)) = (pending, target) {
             self.request(&mut decision, entry, goal, heat, env);
         }
@@ -194,7 +200,7 @@ impl ThresholdPolicy {
         // would start in T0 until it comes here.
         if calls > 1 && state.call.pending.is_none() {
             let goal = self
-                .goals(state, EntryPoint::Call, state.call.installed, env.available)
+                .goals(state, EntryPoint::Call, state.call.installed, env)
                 .filter_map(|(tier, _)| Some((tier, self.threshold(state, entry, tier)?)))
                 .rfind(|&(_, threshold)| heat >= threshold);
             if let Some(goal) = goal {
@@ -208,9 +214,45 @@ impl ThresholdPolicy {
             current,
             waiting,
             &Expiry { heat, count, elapsed_ns },
-            env.available,
+            env,
         );
         decision
+    }
+
+    /// A loop of optimized code gave a sample. Both it and the function, if that is called
+    /// repeatedly, are compiled when there were enough.
+    fn on_sample(
+        &self,
+        state: &mut FuncState,
+        loop_id: LoopId,
+        running: Tier,
+        calls: u64,
+        env: &Environment,
+    ) -> Decision {
+        let loop_samples = &mut state.loops[loop_id.as_u32() as usize].samples;
+        let heat = loop_samples.add(1, env.now_ns, &self.tuning.decay);
+        let state = &*state;
+        let mut decision = Decision::default();
+        let entries = [EntryPoint::Loop(loop_id), EntryPoint::Call];
+        for entry in entries.into_iter().take(if calls > 1 { 2 } else { 1 }) {
+            let EntryState { installed, pending, .. } = *state.entry(entry);
+            let current =
+                if entry == EntryPoint::Call { installed } else { installed.max(running) };
+            let goal = self
+                .goals(state, entry, current, env)
+                .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)?)))
+                .rfind(|&(_, threshold)| heat >= threshold);
+            if let (None, Some(goal)) = (pending, goal) {
+                self.request(&mut decision, entry, goal, heat, env);
+            }
+        }
+        decision
+    }
+
+    /// Heat in samples at which a loop is compiled for `tier`; none where loops are counted.
+    fn sample_threshold(&self, state: &FuncState, tier: Tier) -> Option<f64> {
+        let samples = self.tuning.samples(tier)?;
+        Some(f64::from(samples) * self.backoff(state, tier))
     }
 
     fn on_deopt(
@@ -269,6 +311,9 @@ impl Policy for ThresholdPolicy {
             PolicyEvent::BackEdges { loop_id, count, running, calls } => {
                 self.on_back_edges(state, loop_id, count, running, calls, env)
             }
+            PolicyEvent::Sample { loop_id, running, calls } => {
+                self.on_sample(state, loop_id, running, calls, env)
+            }
             PolicyEvent::Deopt { tier, reason, version_deopts, installed, .. } => {
                 let failing = installed.then_some(version_deopts);
                 self.on_deopt(state, tier, reason, failing, env.available)
@@ -288,7 +333,17 @@ impl Policy for ThresholdPolicy {
         let reaches = |heated: EntryPoint| {
             let heat = state.heat_at(heated, env.now_ns, &self.tuning.decay);
             let threshold = self.threshold(state, heated, tier);
+            let samples = match heated {
+                EntryPoint::Call => None,
+                EntryPoint::Loop(id) => {
+                    let samples = state.loops[id.as_u32() as usize].samples;
+                    Some(samples.at(env.now_ns, &self.tuning.decay))
+                }
+            };
             threshold.is_some_and(|threshold| heat >= threshold * WANTED_SHARE)
+                || samples
+                    .zip(self.sample_threshold(state, tier))
+                    .is_some_and(|(samples, threshold)| samples >= threshold * WANTED_SHARE)
         };
         let mut loops = (0..state.loops.len() as u32).map(LoopId::from_u32).map(EntryPoint::Loop);
         reaches(entry) || entry == EntryPoint::Call && loops.any(reaches)

@@ -14,7 +14,7 @@ thread_local! {
 /// The limits of a store; shared with the handles that can interrupt it.
 pub(crate) struct Limits(UnsafeCell<VmLimits>);
 
-// SAFETY: other threads touch only the atomic fields `stack_limit` and `interrupt`; all else is
+// SAFETY: other threads touch only the atomic fields `stack_limit`, `interrupt` and `sample`; all else is
 // touched only by the thread that has the store, and stores are used by one at a time.
 unsafe impl Send for Limits {}
 // SAFETY: as above.
@@ -46,6 +46,18 @@ impl Limits {
     fn interrupt_flag(&self) -> &AtomicU32 {
         // SAFETY: the field is an atomic, and no `&mut` to the whole is made once it is shared.
         unsafe { &(*self.0.get()).interrupt }
+    }
+
+    /// Asks the running code for a sample; gives whether it was still asked for one.
+    pub fn ask_for_sample(&self) -> bool {
+        // SAFETY: as in `interrupt_flag`.
+        unsafe { &(*self.0.get()).sample }.swap(1, Ordering::Relaxed) != 0
+    }
+
+    /// The running code gives a sample; it is asked again at once if `again`.
+    pub fn sampled(&self, again: bool) {
+        // SAFETY: as in `interrupt_flag`.
+        unsafe { &(*self.0.get()).sample }.store(again.into(), Ordering::Relaxed);
     }
 
     fn stack_limit(&self) -> &AtomicUsize {

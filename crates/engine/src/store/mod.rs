@@ -36,7 +36,7 @@ use arena::Arena;
 use cupola_interp::T0Stack;
 use global::GlobalInner;
 pub(crate) use instance::InstanceInner;
-use limits::Limits;
+pub(crate) use limits::Limits;
 use memory::MemoryInner;
 use std::any::Any;
 use std::cell::Cell;
@@ -155,13 +155,18 @@ impl Store {
     pub fn new(engine: &Engine) -> Store {
         let engine = engine.inner.clone();
         let limits = Arc::new(Limits::new(engine.stress.modes().deopt_budget()));
+        let execution = engine.code.register();
+        engine.ticker.watch(&limits, &execution);
+        if engine.stress.modes().always_polls() {
+            limits.sampled(true);
+        }
         let mut t0_stack = T0Stack::new(engine.config.t0_stack_slots);
         // SAFETY: the limits are not shared yet.
         t0_stack.install(unsafe { &mut *limits.get() });
         let inner = StoreInner {
             id: StoreId::new(),
             limits,
-            execution: engine.code.register(),
+            execution,
             depth: Cell::new(0),
             _t0_stack: t0_stack,
             instances: Arena::default(),
