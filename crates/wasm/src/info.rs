@@ -10,8 +10,8 @@ use wasmparser::ValidatorResources;
 /// A constant expression.
 #[derive(Clone, Debug)]
 pub(crate) enum Const {
-    /// A constant, or a reference, as a slot.
-    Bits(u64),
+    /// The bits of a constant or a reference.
+    Bits(u128),
     /// The value of another global.
     Global(u32),
     /// Anything else, in postfix order.
@@ -21,7 +21,7 @@ pub(crate) enum Const {
 /// An operation of a constant expression.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum ConstOp {
-    Bits(u64),
+    Bits(u128),
     Global(u32),
     Binary(ConstBinary),
 }
@@ -38,14 +38,14 @@ pub(crate) enum ConstBinary {
 }
 
 impl Const {
-    /// The value, given those of the globals before.
-    pub fn eval(&self, globals: &[u64]) -> u64 {
+    /// The value's bits, given those of the globals before.
+    pub fn eval(&self, globals: &[u128]) -> u128 {
         let ops = match self {
             Const::Bits(bits) => return *bits,
             Const::Global(global) => return globals[*global as usize],
             Const::Expr(ops) => ops,
         };
-        let mut stack: Vec<u64> = Vec::new();
+        let mut stack: Vec<u128> = Vec::new();
         for op in ops {
             let value = match *op {
                 ConstOp::Bits(bits) => bits,
@@ -53,15 +53,17 @@ impl Const {
                 ConstOp::Binary(op) => {
                     // Validation has seen to it that there are two.
                     let (b, a) = (stack.pop().unwrap_or(0), stack.pop().unwrap_or(0));
+                    let (a, b) = (a as u64, b as u64);
                     let narrow = |v: u64| v & 0xffff_ffff;
-                    match op {
+                    let slot = match op {
                         ConstBinary::I32Add => narrow(a.wrapping_add(b)),
                         ConstBinary::I32Sub => narrow(a.wrapping_sub(b)),
                         ConstBinary::I32Mul => narrow(a.wrapping_mul(b)),
                         ConstBinary::I64Add => a.wrapping_add(b),
                         ConstBinary::I64Sub => a.wrapping_sub(b),
                         ConstBinary::I64Mul => a.wrapping_mul(b),
-                    }
+                    };
+                    slot.into()
                 }
             };
             stack.push(value);

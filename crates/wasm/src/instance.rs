@@ -34,7 +34,7 @@ impl Instance {
         let elements: Vec<Arc<[u64]>> = info
             .elements
             .iter()
-            .map(|segment| segment.items.iter().map(|item| item.eval(&globals)).collect())
+            .map(|segment| segment.items.iter().map(|item| item.eval(&globals) as u64).collect())
             .collect();
         // Active and declared segments are gone once the instance is set up.
         let remaining = info.elements.iter().zip(&elements).map(|(segment, items)| {
@@ -48,8 +48,8 @@ impl Instance {
         init_host_tables(&state, &elements, &globals)?;
         let engine =
             cupola::Instance::with_data(store, &module.engine, &imports.funcs, Box::new(state))?;
-        for (index, (global, &slot)) in info.globals.iter().zip(&globals).enumerate() {
-            let value = Value::from_slot(global.ty.register(), slot);
+        for (index, (global, &bits)) in info.globals.iter().zip(&globals).enumerate() {
+            let value = Value::from_bits(global.ty.register(), bits);
             engine.init_global(store, GlobalId::from_u32(index as u32), value);
         }
         init_engine_tables(store, engine, info, &elements, &globals)?;
@@ -102,7 +102,7 @@ impl Instance {
         let args: Vec<Value> = args.iter().map(|arg| arg.to_engine()).collect();
         let results = self.engine.func(store, func).call(store, &args)?;
         let typed = ty.results.iter().zip(results);
-        Ok(typed.map(|(&ty, value)| Val::from_slot(ty, value.to_slot())).collect())
+        Ok(typed.map(|(&ty, value)| Val::from_bits(ty, value.to_bits())).collect())
     }
 
     /// An exported memory.
@@ -118,12 +118,12 @@ impl Instance {
         let Some(Export::Global(index)) = self.exported(store, name) else { return None };
         let ty = self.info(store).globals[index as usize].ty;
         let global = self.engine.global(store, GlobalId::from_u32(index))?;
-        Some(Val::from_slot(ty, global.get(store).to_slot()))
+        Some(Val::from_bits(ty, global.get(store).to_bits()))
     }
 }
 
-/// The slots that all globals start with.
-fn global_values(info: &ModuleInfo, imports: &Imports) -> Result<Vec<u64>, Error> {
+/// The bits that all globals start with.
+fn global_values(info: &ModuleInfo, imports: &Imports) -> Result<Vec<u128>, Error> {
     let mut values = Vec::with_capacity(info.globals.len());
     for import in &info.global_imports {
         let problem = |problem: String| Error::Link {
@@ -145,7 +145,7 @@ fn global_values(info: &ModuleInfo, imports: &Imports) -> Result<Vec<u64>, Error
         if value.ty() == ValType::FuncRef && *value != Val::FuncRef(None) {
             return Err(problem("not supported yet: functions of another instance".to_owned()));
         }
-        values.push(value.to_engine().to_slot());
+        values.push(value.to_engine().to_bits());
     }
     for global in &info.globals[info.global_imports.len()..] {
         let value = global.init.as_ref().map_or(0, |init| init.eval(&values));
@@ -163,12 +163,13 @@ fn place(offset: u64, count: usize, len: usize) -> Option<std::ops::Range<usize>
 
 const TABLE_OOB: Error = Error::Segment(TrapCode::TableOutOfBounds);
 
-fn init_host_tables(state: &State, elements: &[Arc<[u64]>], globals: &[u64]) -> Result<(), Error> {
+fn init_host_tables(state: &State, elements: &[Arc<[u64]>], globals: &[u128]) -> Result<(), Error> {
     for (segment, items) in state.info.elements.iter().zip(elements) {
         let SegmentMode::Active(table, offset) = &segment.mode else { continue };
         let TablePlace::Host(table) = state.info.tables[*table as usize].place else { continue };
         let mut slots = state.host_table(table);
-        let range = place(offset.eval(globals), items.len(), slots.len()).ok_or(TABLE_OOB)?;
+        let range =
+            place(offset.eval(globals) as u64, items.len(), slots.len()).ok_or(TABLE_OOB)?;
         slots[range].copy_from_slice(items);
     }
     Ok(())
@@ -179,14 +180,14 @@ fn init_engine_tables(
     engine: cupola::Instance,
     info: &ModuleInfo,
     elements: &[Arc<[u64]>],
-    globals: &[u64],
+    globals: &[u128],
 ) -> Result<(), Error> {
     for (segment, items) in info.elements.iter().zip(elements) {
         let SegmentMode::Active(table, offset) = &segment.mode else { continue };
         let TablePlace::Engine(table) = info.tables[*table as usize].place else { continue };
         let Some(table) = engine.table(store, table) else { continue };
         let len = table.size(store) as usize;
-        let range = place(offset.eval(globals), items.len(), len).ok_or(TABLE_OOB)?;
+        let range = place(offset.eval(globals) as u64, items.len(), len).ok_or(TABLE_OOB)?;
         for (slot, &item) in range.zip(items.iter()) {
             let func = func_of(item).map(|func| engine.func(store, func));
             table.set(store, slot as u64, Ref::Func(func));
@@ -199,14 +200,14 @@ fn init_memories(
     store: &mut impl AsStoreMut,
     engine: cupola::Instance,
     info: &ModuleInfo,
-    globals: &[u64],
+    globals: &[u128],
 ) -> Result<(), Error> {
     for segment in &info.data {
         let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
         let bytes = &info.bytes[segment.bytes.clone()];
         let Some(memory) = engine.memory(store, *memory) else { continue };
         let memory = memory.data_mut(store);
-        let range = place(offset.eval(globals), bytes.len(), memory.len())
+        let range = place(offset.eval(globals) as u64, bytes.len(), memory.len())
             .ok_or(Error::Segment(TrapCode::MemOutOfBounds))?;
         memory[range].copy_from_slice(bytes);
     }

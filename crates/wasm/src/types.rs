@@ -20,6 +20,8 @@ pub enum ValType {
     F32,
     /// IEEE 754 binary64.
     F64,
+    /// Vector of 128 bits.
+    V128,
     /// Reference to a function, or null.
     FuncRef,
     /// Reference to an object of the host, or null.
@@ -34,7 +36,7 @@ impl ValType {
             wasmparser::ValType::I64 => ValType::I64,
             wasmparser::ValType::F32 => ValType::F32,
             wasmparser::ValType::F64 => ValType::F64,
-            wasmparser::ValType::V128 => return None,
+            wasmparser::ValType::V128 => ValType::V128,
             wasmparser::ValType::Ref(ty) if ty == wasmparser::RefType::FUNCREF => ValType::FuncRef,
             wasmparser::ValType::Ref(ty) if ty == wasmparser::RefType::EXTERNREF => {
                 ValType::ExternRef
@@ -50,6 +52,7 @@ impl ValType {
             ValType::I64 | ValType::FuncRef | ValType::ExternRef => Type::I64,
             ValType::F32 => Type::F32,
             ValType::F64 => Type::F64,
+            ValType::V128 => Type::V128,
         }
     }
 
@@ -60,6 +63,7 @@ impl ValType {
             ValType::I64 => "i64",
             ValType::F32 => "f32",
             ValType::F64 => "f64",
+            ValType::V128 => "v128",
             ValType::FuncRef => "funcref",
             ValType::ExternRef => "externref",
         }
@@ -99,6 +103,8 @@ pub enum Val {
     F32(f32),
     /// IEEE 754 binary64.
     F64(f64),
+    /// Vector of 128 bits; lane 0 has the lowest.
+    V128(u128),
     /// A function of the instance by its index, or null.
     FuncRef(Option<u32>),
     /// An object of the host by a number of the host's choice, or null.
@@ -113,6 +119,7 @@ impl Val {
             Val::I64(_) => ValType::I64,
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
+            Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FuncRef,
             Val::ExternRef(_) => ValType::ExternRef,
         }
@@ -125,12 +132,14 @@ impl Val {
             Val::I64(v) => Value::I64(v),
             Val::F32(v) => Value::F32(v),
             Val::F64(v) => Value::F64(v),
+            Val::V128(v) => Value::V128(v),
             Val::FuncRef(v) | Val::ExternRef(v) => Value::I64(v.map_or(0, |v| i64::from(v) + 1)),
         }
     }
 
-    /// The value of type `ty` that the engine has in a slot.
-    pub(crate) fn from_slot(ty: ValType, slot: u64) -> Val {
+    /// The value of type `ty` with the bits that the engine has for it ([`Value::to_bits`]).
+    pub(crate) fn from_bits(ty: ValType, bits: u128) -> Val {
+        let slot = bits as u64;
         let reference = || slot.checked_sub(1).map(|v| v as u32);
         match ty {
             ValType::FuncRef => Val::FuncRef(reference()),
@@ -139,6 +148,7 @@ impl Val {
             ValType::I64 => Val::I64(slot as i64),
             ValType::F32 => Val::F32(f32::from_bits(slot as u32)),
             ValType::F64 => Val::F64(f64::from_bits(slot)),
+            ValType::V128 => Val::V128(bits),
         }
     }
 }
@@ -150,6 +160,7 @@ impl fmt::Display for Val {
             Val::I64(v) => write!(f, "{v}"),
             Val::F32(v) => write!(f, "{v:?}"),
             Val::F64(v) => write!(f, "{v:?}"),
+            Val::V128(v) => write!(f, "{v:#034x}"),
             Val::FuncRef(None) | Val::ExternRef(None) => f.write_str("null"),
             Val::FuncRef(Some(index)) => write!(f, "func {index}"),
             Val::ExternRef(Some(number)) => write!(f, "extern {number}"),

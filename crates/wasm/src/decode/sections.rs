@@ -178,7 +178,7 @@ impl Sections {
                         ElementItems::Functions(funcs) => {
                             for func in funcs {
                                 let payload = func_payload(Some(FuncId::from_u32(func?)));
-                                items.push(Const::Bits(payload));
+                                items.push(Const::Bits(payload.into()));
                             }
                         }
                         ElementItems::Expressions(_, exprs) => {
@@ -324,13 +324,14 @@ fn constant(expr: &ConstExpr<'_>) -> Result<Const, Error> {
         let (op, offset) = reader.read_with_offset()?;
         ops.push(match op {
             Operator::End => break,
-            Operator::I32Const { value } => ConstOp::Bits(u64::from(value as u32)),
-            Operator::I64Const { value } => ConstOp::Bits(value as u64),
-            Operator::F32Const { value } => ConstOp::Bits(u64::from(value.bits())),
-            Operator::F64Const { value } => ConstOp::Bits(value.bits()),
+            Operator::I32Const { value } => ConstOp::Bits(u128::from(value as u32)),
+            Operator::I64Const { value } => ConstOp::Bits(u128::from(value as u64)),
+            Operator::F32Const { value } => ConstOp::Bits(value.bits().into()),
+            Operator::F64Const { value } => ConstOp::Bits(value.bits().into()),
+            Operator::V128Const { value } => ConstOp::Bits(value.into()),
             Operator::RefNull { .. } => ConstOp::Bits(0),
             Operator::RefFunc { function_index } => {
-                ConstOp::Bits(func_payload(Some(FuncId::from_u32(function_index))))
+                ConstOp::Bits(func_payload(Some(FuncId::from_u32(function_index))).into())
             }
             Operator::GlobalGet { global_index } => ConstOp::Global(global_index),
             Operator::I32Add => ConstOp::Binary(ConstBinary::I32Add),

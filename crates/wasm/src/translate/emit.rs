@@ -86,8 +86,9 @@ impl Emitter {
     }
 
     pub fn constant_to(&mut self, dest: Reg, bits: u64) {
-        let op = Op::const_of(self.func.regs[dest]);
-        self.push(InstData::new(op, &[], &[dest]).with_imm(Imm::Bits(bits)));
+        let ty = self.func.regs[dest];
+        let imm = Imm::constant(ty, bits.into());
+        self.push(InstData::new(Op::const_of(ty), &[], &[dest]).with_imm(imm));
     }
 
     pub fn copy(&mut self, dest: Reg, src: Reg) {

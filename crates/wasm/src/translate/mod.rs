@@ -13,6 +13,7 @@ mod emit;
 mod numeric;
 mod stack;
 mod variables;
+mod vector;
 
 use crate::decode::{function_validator, val_type};
 use crate::error::Error;
@@ -119,11 +120,11 @@ impl Translator<'_> {
         if let Some((load, memarg)) = load_op(op) {
             let address = self.stack.pop_reg(&mut self.emit);
             let (ty, _) = load.access().expect("the table has loads");
-            return self.finish(load, &[address], mem_arg(memarg), &[ty]);
+            return self.finish(load, &[address], Imm::Mem(mem_arg(memarg)), &[ty]);
         }
         if let Some((store, memarg)) = store_op(op) {
             let args = self.stack.pop_regs(&mut self.emit, 2);
-            return self.finish(store, &args, mem_arg(memarg), &[]);
+            return self.finish(store, &args, Imm::Mem(mem_arg(memarg)), &[]);
         }
         match *op {
             Operator::Nop => Ok(()),
@@ -218,6 +219,7 @@ impl Translator<'_> {
                 self.dialect(WasmOp::TableInit, &[elem_index, table])
             }
             Operator::ElemDrop { elem_index } => self.dialect(WasmOp::ElemDrop, &[elem_index]),
+            ref other if self.vector(other)? => Ok(()),
             ref other => Err(Error::unsupported(format!("instruction {other:?}"), offset)),
         }
     }
@@ -281,8 +283,8 @@ impl Translator<'_> {
     }
 }
 
-fn mem_arg(memarg: &wasmparser::MemArg) -> Imm {
+fn mem_arg(memarg: &wasmparser::MemArg) -> MemArg {
     // An index into the array types would be of a proposal that is not enabled.
     let (MemArgTarget::Memory(index) | MemArgTarget::Array(index)) = memarg.target;
-    Imm::Mem(MemArg { memory: MemId::from_u32(index), offset: memarg.offset })
+    MemArg { memory: MemId::from_u32(index), offset: memarg.offset }
 }

@@ -28,18 +28,18 @@ const SUPERSEDED: &[(&str, &[usize])] = &[
 
 /// The files for what is supported; names of proposals' files begin with the proposal's.
 fn files() -> Vec<(String, TestFile<'static>)> {
-    let core = spec(SpecVersion::V2)
-        .filter(|file| !file.name().starts_with("simd_"))
-        .map(|file| (file.name().to_owned(), file));
+    let core = spec(SpecVersion::V2).map(|file| (file.name().to_owned(), file));
     let extended = proposal(Proposal::ExtendedConst)
         .map(|file| (format!("extended-const/{}", file.name()), file));
-    let memories = proposal(Proposal::MultiMemory)
-        .filter(|file| !file.name().starts_with("simd_"))
-        .map(|file| (format!("multi-memory/{}", file.name()), file));
-    let memory64 = proposal(Proposal::Memory64)
-        .filter(|file| !file.name().starts_with("simd_"))
-        .map(|file| (format!("memory64/{}", file.name()), file));
-    let mut files: Vec<_> = core.chain(extended).chain(memories).chain(memory64).collect();
+    let memories =
+        proposal(Proposal::MultiMemory).map(|file| (format!("multi-memory/{}", file.name()), file));
+    let memory64 =
+        proposal(Proposal::Memory64).map(|file| (format!("memory64/{}", file.name()), file));
+    let simd = proposal(Proposal::Simd).map(|file| (format!("simd/{}", file.name()), file));
+    let relaxed =
+        proposal(Proposal::RelaxedSimd).map(|file| (format!("relaxed-simd/{}", file.name()), file));
+    let mut files: Vec<_> =
+        core.chain(extended).chain(memories).chain(memory64).chain(simd).chain(relaxed).collect();
     files.sort_by(|a, b| a.0.cmp(&b.0));
     files
 }
