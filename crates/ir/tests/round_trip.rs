@@ -60,11 +60,20 @@ fn examples_and_benchmark_programs() {
 fn line(op: Op) -> String {
     let result = |ty: Type| format!("x = {op} {}", ty);
     match op.format() {
-        Format::Pure => {
+        Format::Pure | Format::Lane | Format::Shuffle => {
             let (params, _) = op.pure_signature().expect("pure opcodes have signatures");
             let params: Vec<_> = params.iter().map(|ty| ty.name()).collect();
-            format!("x = {op} {}", params.join(", "))
+            let imm = match op.format() {
+                Format::Lane => ", lane=1",
+                Format::Shuffle => ", [0, 31, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16]",
+                _ => "",
+            };
+            format!("x = {op} {}{imm}", params.join(", "))
         }
+        Format::LoadLane if op.is_raw() => format!("x = {op} i64, v128, offset=8, lane=1"),
+        Format::LoadLane => format!("x = {op} $m, i32, v128, lane=1"),
+        Format::StoreLane if op.is_raw() => format!("{op} i64, v128, lane=0"),
+        Format::StoreLane => format!("{op} $m, i32, v128, offset=8, lane=0"),
         Format::Load if op.is_raw() => format!("x = {op} i64, offset=8"),
         Format::Load => format!("x = {op} $m, i32, offset=8"),
         Format::Store => {
@@ -108,7 +117,7 @@ fn every_opcode() {
             let form = if ssa { "ssa " } else { "" };
             let end = if op.is_terminator() { "" } else { "  return\n" };
             let source = format!(
-                "{items}{form}func %f(i32: i32, i64: i64, f32: f32, f64: f64) {{\nblock0:\n  {}\n\
+                "{items}{form}func %f(i32: i32, i64: i64, f32: f32, f64: f64, v128: v128) {{\nblock0:\n  {}\n\
                  {end}next:\n  return\nother:\n  return\n}}\n",
                 line(op)
             );
