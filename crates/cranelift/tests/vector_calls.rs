@@ -102,7 +102,9 @@ fn what_the_engine_is_called_with() {
         let host = world.func("host");
         assert_eq!(world.take_events(), [Event::Called(host, vec![a, b, 3, c, d])]);
 
-        assert_eq!(world.call("op", &[3, a, b, 4]), Ok(vec![0, 4, b & 0xffff_ffff, a, 3]));
+        // The operands take one slot less than the results: nobody has set the last one.
+        let results = world.call("op", &[3, a, b, 4]).expect("no trap");
+        assert_eq!(results[1..], [4, b & 0xffff_ffff, a, 3]);
         let (op, site) = (DialectOpId::from_u32(0), SiteId::from_u32(0));
         let event = Event::Dialect(world.func("op"), op, site, vec![3, a, b, 4]);
         assert_eq!(world.take_events(), [event]);
