@@ -1,11 +1,14 @@
 //! From an object file to an artifact.
 
 use crate::error::codegen;
+use crate::lower;
 use crate::lower::unit::{Position, Unit};
 use crate::object::{self, Blob, TRAP_SIZE};
 use crate::positions;
 use cupola_ir::SrcLoc;
-use cupola_runtime::{Artifact, CompileError, CompileRequest, PositionSite, Tier, TrapSite};
+use cupola_runtime::{
+    Artifact, CompileError, CompileRequest, Member, PositionSite, Tier, TrapSite,
+};
 use std::collections::BTreeMap;
 
 /// Alignment of code: loops gain from whole fetch lines.
@@ -15,25 +18,30 @@ const UNKNOWN: Position = Position { loc: SrcLoc::UNKNOWN, inline_site: None, mo
 
 pub(crate) fn extract(
     generator: &str,
-    request: &CompileRequest<'_>,
+    requests: &[CompileRequest<'_>],
     unit: &Unit<'_>,
     data: &[u8],
 ) -> Result<Artifact, CompileError> {
     let file = object::parse(data)?;
     let blob = object::place(&file)?;
-    let entry = match unit.members.get(&request.func) {
-        Some(member) => member.get_name().to_string_lossy().into_owned(),
-        None => "cupola.osr".to_owned(),
+    let Some((request, others)) = requests.split_first() else {
+        return Err(codegen("a unit of no functions"));
     };
-    if blob.offset_of(&file, &entry)? != 0 {
+    if blob.offset_of(&file, &lower::symbol_name(0))? != 0 {
         return Err(codegen("the entry is not the first byte of the code"));
     }
+    let mut members = Vec::new();
+    for (i, other) in others.iter().enumerate() {
+        let offset = blob.offset_of(&file, &lower::symbol_name(i + 1))? as u32;
+        members.push(Member { func: other.func, offset });
+    }
+    members.sort_unstable_by_key(|member| member.offset);
     Ok(Artifact {
         func: request.func,
         tier: Tier::T3,
         generator: generator.to_owned(),
         entry_kind: request.code.entry_kind.clone(),
-        members: Vec::new(),
+        members,
         align: blob.align.max(ALIGN) as u32,
         traps: blob.traps.iter().map(|t| TrapSite { offset: t.offset, code: t.code }).collect(),
         positions: position_sites(&positions::lines(&file)?, &blob, &unit.positions),

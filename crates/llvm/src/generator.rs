@@ -97,12 +97,12 @@ impl Generator {
     /// Compiles; `finish` takes what is wanted from the optimized module.
     fn run<R>(
         &self,
-        request: &CompileRequest<'_>,
+        requests: &[CompileRequest<'_>],
         finish: impl Fn(&Unit<'_>, &TargetMachine) -> Result<R, CompileError>,
     ) -> Result<R, CompileError> {
         let machine = target::machine(self.level)?;
         for frame in [SMALL_FRAME, LARGE_FRAME] {
-            match self.run_with_frame(request, &machine, frame, &finish)? {
+            match self.run_with_frame(requests, &machine, frame, &finish)? {
                 Outcome::Done(result) => return Ok(result),
                 Outcome::FrameTooLarge => {}
             }
@@ -110,10 +110,10 @@ impl Generator {
         Err(CompileError::TooLarge(format!("a stack frame of more than {LARGE_FRAME} bytes")))
     }
 
-    /// Compiles a function whose frame, but for its buffer, has at most `frame` bytes.
+    /// Compiles functions whose frames, but for their buffers, have at most `frame` bytes.
     fn run_with_frame<R>(
         &self,
-        request: &CompileRequest<'_>,
+        requests: &[CompileRequest<'_>],
         machine: &TargetMachine,
         frame: u32,
         finish: impl Fn(&Unit<'_>, &TargetMachine) -> Result<R, CompileError>,
@@ -130,12 +130,18 @@ impl Generator {
         unit.module.set_triple(&machine.get_triple());
         unit.module.set_data_layout(&machine.get_target_data().get_data_layout());
         let lowered: error::Result<()> = (|| {
-            let function = lower::declare(&mut unit, request, frame)?;
-            lower::function(&mut unit, request, function, frame)
+            let mut functions = Vec::new();
+            for request in requests {
+                functions.push(lower::declare(&mut unit, request, frame)?);
+            }
+            for (request, function) in requests.iter().zip(functions) {
+                lower::function(&mut unit, request, function, frame)?;
+            }
+            Ok(())
         })();
         lowered?;
         unit.finish();
-        if request.options.verify {
+        if requests.iter().any(|request| request.options.verify) {
             unit.module.verify().map_err(codegen)?;
         }
         let options = PassBuilderOptions::create();
@@ -168,13 +174,26 @@ impl CodeGenerator for Generator {
     }
 
     fn compile(&self, request: &CompileRequest<'_>) -> Result<Artifact, CompileError> {
-        self.run(request, |unit, machine| {
-            let object = object(unit, machine)?;
-            artifact::extract(self.name(), request, unit, object.as_slice())
+        self.compile_unit(std::slice::from_ref(request))
+    }
+
+    fn takes_units(&self) -> bool {
+        true
+    }
+
+    fn compile_unit(&self, unit: &[CompileRequest<'_>]) -> Result<Artifact, CompileError> {
+        if unit.is_empty() {
+            return Err(CompileError::Unsupported("a unit of no functions".to_owned()));
+        }
+        self.run(unit, |lowered, machine| {
+            let object = object(lowered, machine)?;
+            artifact::extract(self.name(), unit, lowered, object.as_slice())
         })
     }
 
     fn dump(&self, request: &CompileRequest<'_>) -> Result<String, CompileError> {
-        self.run(request, |unit, _| Ok(unit.module.print_to_string().to_string()))
+        self.run(std::slice::from_ref(request), |unit, _| {
+            Ok(unit.module.print_to_string().to_string())
+        })
     }
 }

@@ -9,3 +9,9 @@ mod memory;
 mod ops;
 #[path = "../../cranelift/tests/transitions.rs"]
 mod transitions;
+#[path = "../../cranelift/tests/vector_calls.rs"]
+mod vector_calls;
+#[path = "../../cranelift/tests/vector_memory.rs"]
+mod vector_memory;
+#[path = "../../cranelift/tests/vectors.rs"]
+mod vectors;

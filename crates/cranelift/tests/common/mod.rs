@@ -8,8 +8,8 @@ pub mod vectors;
 use cupola_codemem::{CodeBlock, CodeMemory, CodeMemoryConfig};
 use cupola_ir::text::{ParsedModule, parse};
 use cupola_ir::{
-    Block, DialectOpId, FrameDescr, FuncId, Function, LoopId, MEMORY_GUARD, MemId, SiteId, TrapCode,
-    Type,
+    Block, DialectOpId, FrameDescr, FuncId, Function, LoopId, MEMORY_GUARD, MemId, SiteId,
+    TrapCode, Type,
 };
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{

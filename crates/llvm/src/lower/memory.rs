@@ -181,7 +181,7 @@ impl<'c> Lower<'_, '_, 'c> {
     }
 
     /// The address of a checked or raw access; none if it is always out of bounds.
-    fn address(&mut self, inst: &InstData) -> Result<Option<PointerValue<'c>>> {
+    pub(super) fn address(&mut self, inst: &InstData) -> Result<Option<PointerValue<'c>>> {
         let Some(MemArg { memory, offset }) = inst.imm.mem() else {
             return Err(codegen("an access without a memory argument").into());
         };
@@ -239,7 +239,7 @@ impl<'c> Lower<'_, '_, 'c> {
     }
 
     /// An access that is always out of bounds.
-    fn out_of_bounds(&mut self, inst: &InstData) -> Result<()> {
+    pub(super) fn out_of_bounds(&mut self, inst: &InstData) -> Result<()> {
         self.trap(TrapCode::MemOutOfBounds)?;
         let dead = self.new_block();
         self.start(dead);

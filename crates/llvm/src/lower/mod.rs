@@ -17,6 +17,8 @@ mod entry;
 mod memory;
 mod ops;
 pub(crate) mod unit;
+mod vector;
+mod vector_memory;
 
 use crate::error::{Result, codegen};
 use cupola_ir::analysis::{Cfg, LoopHeaders};
@@ -34,6 +36,11 @@ use inkwell::values::{
 use std::collections::HashMap;
 use unit::{Position, Unit};
 
+/// The name of the unit's function with this index.
+pub(crate) fn symbol_name(index: usize) -> String {
+    format!("cupola.function.{index}")
+}
+
 /// Checks that a function can be translated, and declares it.
 pub(crate) fn declare<'c>(
     unit: &mut Unit<'c>,
@@ -45,7 +52,8 @@ pub(crate) fn declare<'c>(
         return Err(CompileError::Unsupported("T3 reads SSA form".to_owned()).into());
     }
     let results = &code.sig.results;
-    let name = format!("cupola.member.{}", unit.members.len());
+    let name = symbol_name(unit.functions);
+    unit.functions += 1;
     let frame = frame + calls::buffer_slots(code) * 8;
     let function = match code.entry_kind {
         EntryKind::Call => {
@@ -56,7 +64,7 @@ pub(crate) fn declare<'c>(
         }
         EntryKind::Osr { .. } => {
             let ty = unit.osr_type(results);
-            unit.define("cupola.osr", ty, frame)
+            unit.define(&name, ty, frame)
         }
     };
     Ok(function)

@@ -78,6 +78,8 @@ pub(crate) struct Unit<'c> {
     pub types: Types<'c>,
     pub tags: Tags<'c>,
     pub kinds: Kinds,
+    /// How many functions were declared.
+    pub functions: usize,
     /// Functions of the unit that others call directly.
     pub members: HashMap<FuncId, FunctionValue<'c>>,
     /// What line numbers stand for; they count from 1.
@@ -146,6 +148,7 @@ impl<'c> Unit<'c> {
                 invariant: cx.get_kind_id("invariant.load"),
                 prof: cx.get_kind_id("prof"),
             },
+            functions: 0,
             members: HashMap::new(),
             positions: Vec::new(),
             position_index: HashMap::new(),
@@ -218,6 +221,7 @@ impl<'c> Unit<'c> {
             function.add_attribute(AttributeLoc::Function, attribute);
         }
         function.add_attribute(AttributeLoc::Function, self.attribute("nounwind"));
+        function.add_attribute(AttributeLoc::Function, self.attribute("noinline"));
         let context = AttributeLoc::Param(0);
         function.add_attribute(context, self.attribute("nonnull"));
         function.add_attribute(context, self.attribute("noundef"));

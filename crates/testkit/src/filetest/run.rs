@@ -103,7 +103,7 @@ fn check(name: &str, text: &str) -> Result<Vec<Failure>, String> {
 
 fn selected(directives: &Directives) -> Result<Vec<&'static RunMode>, String> {
     match &directives.modes {
-        None => Ok(RunMode::ALL.iter().collect()),
+        None => Ok(RunMode::usual().iter().collect()),
         Some(names) => {
             let find = |name: &String| {
                 RunMode::find(name).ok_or_else(|| format!("there is no mode `{name}`"))

@@ -322,8 +322,11 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
     }
 
     fn pure(&mut self) {
-        let ops: Vec<Op> =
-            Op::ALL.iter().copied().filter(|op| op.format() == Format::Pure && !has_vectors(*op)).collect();
+        let ops: Vec<Op> = Op::ALL
+            .iter()
+            .copied()
+            .filter(|op| op.format() == Format::Pure && !has_vectors(*op))
+            .collect();
         let op = self.choices.pick(&ops);
         // Operations that trap are rarer than the table makes them.
         if op.effects().contains(Effects::TRAPS) && self.choices.chance(70) {

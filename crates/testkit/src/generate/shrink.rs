@@ -118,7 +118,8 @@ impl Shrink<'_> {
             {
                 let mut constant = body.clone();
                 let op = Op::const_of(body.regs[result]);
-                constant.insts[inst] = InstData::new(op, &[], &[result]).with_imm(Imm::constant(body.regs[result], 1));
+                constant.insts[inst] =
+                    InstData::new(op, &[], &[result]).with_imm(Imm::constant(body.regs[result], 1));
                 self.attempt(func, constant);
             }
         }
