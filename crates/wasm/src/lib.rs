@@ -8,8 +8,8 @@
 //! multiple values, bulk memory, reference types, extended constants, multiple memories. What is
 //! not gives [`Error::Unsupported`] with the proposal's name and the place: SIMD, 64-bit memories,
 //! tail calls, threads, garbage collection, exceptions; and imports of memories, tables and mutable
-//! globals. Functions of other instances can be imported ([`Imports::instance`]). WASI is not there:
-//! a program gets only what its host gives it.
+//! globals. Functions of other instances can be imported ([`Imports::instance`]). A program
+//! gets only what its host gives it; [`wasi`] has what programs for WASI preview 1 need.
 //!
 //! ```
 //! use cupola_wasm::{Imports, Instance, Module, Options, Val};
@@ -37,6 +37,7 @@ mod ops;
 mod state;
 mod translate;
 mod types;
+pub mod wasi;
 
 pub use error::Error;
 pub use imports::Imports;
