@@ -5,11 +5,12 @@
 //! interpreter and climbing through its tiers.
 //!
 //! What is there: WebAssembly 1.0, mutable globals, sign extension, saturating conversions,
-//! multiple values, bulk memory, reference types, extended constants, multiple memories. What is
-//! not gives [`Error::Unsupported`] with the proposal's name and the place: SIMD, 64-bit memories,
-//! tail calls, threads, garbage collection, exceptions; and imports of memories, tables and mutable
-//! globals. Functions of other instances can be imported ([`Imports::instance`]). A program
-//! gets only what its host gives it; [`wasi`] has what programs for WASI preview 1 need.
+//! multiple values, bulk memory, reference types, extended constants, multiple and 64-bit memories,
+//! SIMD, relaxed SIMD (its deterministic profile). What is not gives [`Error::Unsupported`] with the
+//! proposal's name and the place: tail calls, threads, garbage collection, exceptions; and imports
+//! of memories, tables and mutable globals. Functions of other instances can be imported
+//! ([`Imports::instance`]). A program gets only what its host gives it; [`wasi`] has what programs
+//! for WASI preview 1 need.
 //!
 //! ```
 //! use cupola_wasm::{Imports, Instance, Module, Options, Val};
