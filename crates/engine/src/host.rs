@@ -1,8 +1,8 @@
 //! What the host provides to programs: functions to import, and dialect operations.
 
-use crate::store::{Caller, Func, Global, Memory, Table};
+use crate::store::{Caller, Func, Global, Memory, Ref, Table};
 use crate::value::{Value, ValueList};
-use cupola_ir::{Effects, Signature, Type};
+use cupola_ir::{DialectOpDecl, Effects, RefType, Signature, Type};
 use cupola_opt::speculate::Specializer;
 use cupola_runtime::SiteFeedback;
 use rustc_hash::FxHashMap;
@@ -136,12 +136,14 @@ impl Imports {
     {
         let types = sig.clone();
         let body = move |caller: &mut Caller<'_>, slots: &mut [u64]| {
-            let args = Value::read_all(&types.params, slots);
+            let store = caller.instance.store();
+            // SAFETY: the engine calls host functions with slots of their signature.
+            let args = unsafe { Value::read_all(&types.params, store, slots) };
             let results = f(caller, &args)?;
             if !results.iter().map(|v| v.ty()).eq(types.results.iter().copied()) {
                 return Err("a host function returned values of other types than declared".into());
             }
-            Value::write_all(&results, slots);
+            Value::write_all(&results, store, slots);
             Ok(())
         };
         self.insert(module, name, HostFunc { sig, body: Arc::new(body) })
@@ -170,7 +172,8 @@ pub struct DialectCall<'a> {
     /// What the site saw before; the operation decides what its words mean and may update them.
     pub site: &'a SiteFeedback,
     /// The operands on entry; the results, from the first slot on, on return.
-    pub slots: &'a mut [u64],
+    pub(crate) slots: &'a mut [u64],
+    pub(crate) decl: &'a DialectOpDecl,
     /// The instance that runs it.
     pub caller: Caller<'a>,
 }
@@ -181,9 +184,38 @@ impl DialectCall<'_> {
         P::read(self.slots)
     }
 
+    /// The operands as words: what a reference is as a word is the business of its store.
+    pub fn slots(&self) -> &[u64] {
+        self.slots
+    }
+
+    /// An operand that is a reference.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn reference(&self, operand: usize) -> Ref {
+        let kind = RefType::of(self.decl.params[operand]).expect("the operand is a reference");
+        let slot = Type::slots_of(&self.decl.params[..operand]);
+        // SAFETY: the code that runs was verified, so that the operand is of its type.
+        unsafe { Ref::from_word(self.caller.instance.store(), kind, self.slots[slot]) }
+    }
+
     /// Sets the results, Rust values of the signature's types.
+    ///
+    /// # Panics
+    /// If they are of other types.
     pub fn set_results<R: ValueList>(&mut self, results: R) {
+        assert!(R::types()[..] == self.decl.results[..], "results of other types than declared");
         results.write(self.slots);
+    }
+
+    /// Sets the only result, a reference.
+    ///
+    /// # Panics
+    /// If that is not of its type, or it belongs to another store.
+    pub fn set_reference(&mut self, result: Ref) {
+        assert!(self.decl.results[..] == [result.ty().ty()], "a result of another type");
+        self.slots[0] = result.to_word(self.caller.instance.store());
     }
 }
 

@@ -258,7 +258,9 @@ impl Services for InstanceInner {
         // SAFETY: the caller made room for operands and results.
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, len) };
         let op = self.module.dialect_op(op);
-        guarded(|| op.call(&mut DialectCall { site, slots, caller: Caller { instance: self } }))
+        guarded(|| {
+            op.call(&mut DialectCall { site, slots, decl, caller: Caller { instance: self } })
+        })
     }
 
     fn module_number(&self) -> u32 {

@@ -1,6 +1,7 @@
 //! Values that cross between the host and a program.
 
-use cupola_ir::{SlotValue, Type};
+use crate::store::{ExternRef, Func, Ref, StoreInner};
+use cupola_ir::{RefType, SlotValue, Type};
 use smallvec::SmallVec;
 use std::fmt;
 
@@ -17,6 +18,10 @@ pub enum Value {
     F64(f64),
     /// Vector of 128 bits, lane 0 lowest.
     V128(u128),
+    /// Reference to a function, or null.
+    FuncRef(Option<Func>),
+    /// Reference to an object of the host, or null.
+    ExternRef(Option<ExternRef>),
 }
 
 impl Value {
@@ -28,6 +33,8 @@ impl Value {
             Value::F32(_) => Type::F32,
             Value::F64(_) => Type::F64,
             Value::V128(_) => Type::V128,
+            Value::FuncRef(_) => Type::FuncRef,
+            Value::ExternRef(_) => Type::ExternRef,
         }
     }
 
@@ -41,7 +48,8 @@ impl Value {
         Value::from_bits(ty, slot.into())
     }
 
-    /// The bits of the slots that hold the value ([`Imm::constant`](cupola_ir::Imm::constant)).
+    /// The bits of the slots that hold the value ([`Imm::constant`](cupola_ir::Imm::constant)). What
+    /// a reference is to programs is the business of its store: its bits are zero.
     pub fn to_bits(self) -> u128 {
         match self {
             Value::I32(v) => v.to_slot().into(),
@@ -49,10 +57,11 @@ impl Value {
             Value::F32(v) => v.to_slot().into(),
             Value::F64(v) => v.to_slot().into(),
             Value::V128(v) => v,
+            Value::FuncRef(_) | Value::ExternRef(_) => 0,
         }
     }
 
-    /// The value of type `ty` with these bits.
+    /// The value of type `ty` with these bits; of a reference, null, whatever they are.
     pub fn from_bits(ty: Type, bits: u128) -> Value {
         let slot = bits as u64;
         match ty {
@@ -61,14 +70,31 @@ impl Value {
             Type::F32 => Value::F32(SlotValue::from_slot(slot)),
             Type::F64 => Value::F64(SlotValue::from_slot(slot)),
             Type::V128 => Value::V128(bits),
+            Type::FuncRef => Value::FuncRef(None),
+            Type::ExternRef => Value::ExternRef(None),
         }
     }
 
-    /// Writes values into slots, one after the other.
-    pub(crate) fn write_all(values: &[Value], mut slots: &mut [u64]) {
+    /// The reference, if it is one.
+    pub fn reference(self) -> Option<Ref> {
+        match self {
+            Value::FuncRef(func) => Some(Ref::Func(func)),
+            Value::ExternRef(object) => Some(Ref::Extern(object)),
+            _ => None,
+        }
+    }
+
+    /// Writes values into slots of a store, one after the other.
+    ///
+    /// # Panics
+    /// If a reference belongs to another store.
+    pub(crate) fn write_all(values: &[Value], store: &StoreInner, mut slots: &mut [u64]) {
         for value in values {
             let (own, rest) = slots.split_at_mut(value.ty().slots() as usize);
-            own[0] = value.to_bits() as u64;
+            own[0] = match value.reference() {
+                Some(reference) => reference.to_word(store),
+                None => value.to_bits() as u64,
+            };
             if let Some(upper) = own.get_mut(1) {
                 *upper = (value.to_bits() >> 64) as u64;
             }
@@ -76,11 +102,22 @@ impl Value {
         }
     }
 
-    /// Reads values of these types from slots, one after the other.
-    pub(crate) fn read_all(types: &[Type], mut slots: &[u64]) -> Vec<Value> {
+    /// Reads values of these types from slots of a store, one after the other.
+    ///
+    /// # Safety
+    /// Slots of references must hold references of that kind in this store.
+    pub(crate) unsafe fn read_all(
+        types: &[Type],
+        store: &StoreInner,
+        mut slots: &[u64],
+    ) -> Vec<Value> {
         let read = |&ty: &Type| {
             let (own, rest) = slots.split_at(ty.slots() as usize);
             slots = rest;
+            if let Some(kind) = RefType::of(ty) {
+                // SAFETY: the caller's duty.
+                return unsafe { Ref::from_word(store, kind, own[0]) }.into();
+            }
             let upper = own.get(1).map_or(0, |&upper| u128::from(upper));
             Value::from_bits(ty, u128::from(own[0]) | upper << 64)
         };
@@ -92,6 +129,8 @@ impl Value {
         match (self, other) {
             (Value::F32(a), Value::F32(b)) if a.is_nan() && b.is_nan() => true,
             (Value::F64(a), Value::F64(b)) if a.is_nan() && b.is_nan() => true,
+            (Value::FuncRef(a), Value::FuncRef(b)) => a == b,
+            (Value::ExternRef(a), Value::ExternRef(b)) => a == b,
             _ => self.ty() == other.ty() && self.to_bits() == other.to_bits(),
         }
     }
@@ -105,6 +144,18 @@ impl fmt::Display for Value {
             Value::F32(v) => write!(f, "{v:?}"),
             Value::F64(v) => write!(f, "{v:?}"),
             Value::V128(v) => write!(f, "{v:#034x}"),
+            Value::FuncRef(None) | Value::ExternRef(None) => f.write_str("null"),
+            Value::FuncRef(Some(_)) => f.write_str("a function"),
+            Value::ExternRef(Some(_)) => f.write_str("an object of the host"),
+        }
+    }
+}
+
+impl From<Ref> for Value {
+    fn from(reference: Ref) -> Value {
+        match reference {
+            Ref::Func(func) => Value::FuncRef(func),
+            Ref::Extern(object) => Value::ExternRef(object),
         }
     }
 }

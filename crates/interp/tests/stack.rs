@@ -100,6 +100,7 @@ fn memory_accesses() {
             Type::F32 => "f32",
             Type::F64 => "f64",
             Type::V128 => "v128",
+            Type::FuncRef | Type::ExternRef => unreachable!("memory holds no references"),
         };
         let raw = op.to_raw().unwrap();
         if op.format() == Format::LoadLane {

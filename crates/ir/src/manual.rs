@@ -11,7 +11,7 @@ Generated from the opcode table in `crates/ir/src/op/table.rs` by the test `manu
 (`BLESS=1 cargo test -p cupola-ir --test manual` writes it anew). How modules and functions are
 written is told by the module `cupola_ir::text`, the rules that they keep to by `cupola_ir::verify`.
 
-Types are `i32`, `i64`, `f32`, `f64`, `v128`; `T` is any of them. Semantics are those of WebAssembly:
+Types are `i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`; `T` is any of them. Semantics are those of WebAssembly:
 every operation is total or traps, and the payload of a NaN result is not specified. Linear memory
 is addressed by an `i32`, or an `i64` where the memory says so (`A` below), unsigned, plus the
 constant offset, without wrapping around; an access that is not within the memory traps. Raw accesses take a host address (`i64`) and check nothing;
@@ -23,9 +23,11 @@ pub fn ops_manual() -> String {
     let mut out = INTRODUCTION.to_string();
     let numeric = |op: &Op| op.pure_signature().is_some() || op.format() == Format::Const;
     let vectors = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
-    for (title, prefixes) in
-        [("Numbers", ["i32", "i64", "f32", "f64"].as_slice()), ("Vectors", vectors.as_slice())]
-    {
+    for (title, prefixes) in [
+        ("Numbers", ["i32", "i64", "f32", "f64"].as_slice()),
+        ("Vectors", vectors.as_slice()),
+        ("References", ["funcref", "externref"].as_slice()),
+    ] {
         for prefix in prefixes {
             let ops = Op::ALL.iter().filter(|op| {
                 numeric(op) && op.name().split_once('.').is_some_and(|(p, _)| p == *prefix)

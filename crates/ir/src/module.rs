@@ -140,6 +140,25 @@ pub enum RefType {
     Extern,
 }
 
+impl RefType {
+    /// What references of this type refer to; none if they are none.
+    pub const fn of(ty: Type) -> Option<RefType> {
+        match ty {
+            Type::FuncRef => Some(RefType::Func),
+            Type::ExternRef => Some(RefType::Extern),
+            _ => None,
+        }
+    }
+
+    /// The type of such references.
+    pub const fn ty(self) -> Type {
+        match self {
+            RefType::Func => Type::FuncRef,
+            RefType::Extern => Type::ExternRef,
+        }
+    }
+}
+
 /// A table of references.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDecl {

@@ -20,11 +20,18 @@ pub enum Type {
     F64,
     /// Vector of 128 bits, of lanes that the operations give it.
     V128,
+    /// Reference to a function, or null. Programs cannot make one up.
+    FuncRef,
+    /// Reference to an object of the host, or null. Programs cannot make one up.
+    ExternRef,
 }
 
 impl Type {
-    /// All types, in the order in which the manual lists them.
+    /// All types of numbers and vectors, in the order in which the manual lists them.
     pub const ALL: [Type; 5] = [Type::I32, Type::I64, Type::F32, Type::F64, Type::V128];
+
+    /// All types of references.
+    pub const REFERENCES: [Type; 2] = [Type::FuncRef, Type::ExternRef];
 
     /// The name of the type in the text format.
     pub const fn name(self) -> &'static str {
@@ -34,12 +41,14 @@ impl Type {
             Type::F32 => "f32",
             Type::F64 => "f64",
             Type::V128 => "v128",
+            Type::FuncRef => "funcref",
+            Type::ExternRef => "externref",
         }
     }
 
     /// The type named `name` in the text format.
     pub fn from_name(name: &str) -> Option<Type> {
-        Type::ALL.into_iter().find(|ty| ty.name() == name)
+        Type::ALL.into_iter().chain(Type::REFERENCES).find(|ty| ty.name() == name)
     }
 
     /// How many 64-bit slots a value of this type takes in a T0 frame. The lower slot has the low
@@ -61,6 +70,11 @@ impl Type {
         matches!(self, Type::F32 | Type::F64)
     }
 
+    /// Whether it is a type of references.
+    pub const fn is_reference(self) -> bool {
+        matches!(self, Type::FuncRef | Type::ExternRef)
+    }
+
     /// Whether values of this type travel in floating-point (that is, vector) registers.
     pub const fn in_float_register(self) -> bool {
         matches!(self, Type::F32 | Type::F64 | Type::V128)
@@ -70,7 +84,7 @@ impl Type {
     pub const fn bytes(self) -> u32 {
         match self {
             Type::I32 | Type::F32 => 4,
-            Type::I64 | Type::F64 => 8,
+            Type::I64 | Type::F64 | Type::FuncRef | Type::ExternRef => 8,
             Type::V128 => 16,
         }
     }

@@ -112,8 +112,8 @@ impl DialectOp for TestOp {
     }
 
     fn call(&self, call: &mut DialectCall<'_>) -> Result<(), HostError> {
-        let result = (self.body)(call.slots[0] as i64, call.slots[1] as i64)?;
-        call.slots[0] = result as u64;
+        let (a, b) = call.operands();
+        call.set_results((self.body)(a, b)?);
         Ok(())
     }
 }

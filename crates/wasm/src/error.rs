@@ -22,16 +22,6 @@ pub enum Error {
         /// Where, in bytes from the module's start.
         offset: u64,
     },
-    /// What it imports is not there, or of another type.
-    #[error("import `{module}` `{name}`: {problem}")]
-    Link {
-        /// First part of the import's name.
-        module: String,
-        /// Second part of the import's name.
-        name: String,
-        /// What is the matter.
-        problem: String,
-    },
     /// An active segment does not fit where it has to go.
     #[error("{0}, in initializing the instance")]
     Segment(TrapCode),

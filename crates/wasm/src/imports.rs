@@ -1,21 +1,20 @@
-//! What modules can import: functions of the host and of other instances, and constants.
+//! What modules can import: functions of the host, and what a store has.
 
 use crate::info::Export;
 use crate::instance::Instance;
-use crate::types::{Val, ValType};
-use cupola::{AsStore, Caller, HostResult, Value, ValueList};
-use rustc_hash::FxHashMap;
+use cupola::{AsStore, Caller, Extern, HostError, HostResult, Value, ValueList};
+use cupola_ir::Signature;
 
-/// What a host provides, by module and name.
+/// What is provided to instances, by module and name. Things of a store (functions of other
+/// instances, memories, tables, globals) can be imported by instances of that store only.
 #[derive(Clone, Default)]
 pub struct Imports {
-    pub(crate) funcs: cupola::Imports,
-    pub(crate) globals: FxHashMap<(String, String), Val>,
+    pub(crate) engine: cupola::Imports,
 }
 
 impl From<cupola::Imports> for Imports {
-    fn from(funcs: cupola::Imports) -> Imports {
-        Imports { funcs, ..Imports::default() }
+    fn from(engine: cupola::Imports) -> Imports {
+        Imports { engine }
     }
 }
 
@@ -32,62 +31,79 @@ impl Imports {
         R: HostResult + 'static,
         F: Fn(P) -> R + Send + Sync + 'static,
     {
-        self.funcs.func(module, name, f);
+        self.engine.func(module, name, f);
         self
     }
 
-    /// Provides a closure that also gets the calling instance.
+    /// Provides a closure that also gets the calling instance, and with it the store.
     pub fn func_with_caller<P, R, F>(&mut self, module: &str, name: &str, f: F) -> &mut Imports
     where
         P: ValueList + 'static,
         R: HostResult + 'static,
         F: Fn(&mut Caller<'_>, P) -> R + Send + Sync + 'static,
     {
-        self.funcs.func_with_caller(module, name, f);
+        self.engine.func_with_caller(module, name, f);
         self
     }
 
-    /// Provides the value of an immutable global.
-    pub fn global(&mut self, module: &str, name: &str, value: Val) -> &mut Imports {
-        self.globals.insert((module.to_owned(), name.to_owned()), value);
+    /// Provides a closure of any signature, known only at run time; also one with references.
+    pub fn func_dynamic<F>(
+        &mut self,
+        module: &str,
+        name: &str,
+        sig: Signature,
+        f: F,
+    ) -> &mut Imports
+    where
+        F: Fn(&mut Caller<'_>, &[Value]) -> Result<Vec<Value>, HostError> + Send + Sync + 'static,
+    {
+        self.engine.func_dynamic(module, name, sig, f);
         self
     }
 
-    /// Provides what an instance of the same store exports: functions, but for those that take or
-    /// give references to functions, and immutable globals of number types.
-    pub fn instance(
+    /// Provides a function, a memory, a table or a global of a store.
+    pub fn define(&mut self, module: &str, name: &str, item: impl Into<Extern>) -> &mut Imports {
+        self.engine.define(module, name, item);
+        self
+    }
+
+    /// Provides all that an instance exports.
+    ///
+    /// # Panics
+    /// If the instance is of another store.
+    pub fn define_instance(
         &mut self,
         store: &impl AsStore,
         module: &str,
         instance: Instance,
     ) -> &mut Imports {
-        let info = instance.info(store);
-        for (name, export) in &info.exports {
-            match *export {
-                Export::Func(func) => {
-                    let ty = info.func_type(func);
-                    if ty.params.iter().chain(&ty.results).any(|&ty| ty == ValType::FuncRef) {
-                        continue;
-                    }
-                    let callee = instance.engine().func(store, func);
-                    let sig = callee.sig(store).clone();
-                    let call = move |caller: &mut Caller<'_>, args: &[Value]| {
-                        Ok(callee.call(caller, args)?)
-                    };
-                    self.funcs.func_dynamic(module, name, sig, call);
-                }
-                Export::Global(index) => {
-                    let global = &info.globals[index as usize];
-                    if !global.mutable
-                        && global.ty != ValType::FuncRef
-                        && let Some(value) = instance.global(store, name)
-                    {
-                        self.global(module, name, value);
-                    }
-                }
-                Export::Memory(_) | Export::Table(_) => {}
-            }
+        let exports = instance.info(store).exports.iter();
+        for (name, &export) in exports {
+            let item = instance.item(store, export);
+            self.engine.define(module, name, item);
         }
         self
+    }
+}
+
+/// What an export of an instance is.
+impl Instance {
+    fn item(self, store: &impl AsStore, export: Export) -> Extern {
+        let engine = self.engine();
+        let found = match export {
+            Export::Func(func) => Some(engine.func(store, func).into()),
+            Export::Memory(memory) => engine.memory(store, memory).map(Extern::from),
+            Export::Table(table) => engine.table(store, table).map(Extern::from),
+            Export::Global(global) => engine.global(store, global).map(Extern::from),
+        };
+        found.expect("exports refer to what their module has")
+    }
+
+    /// What is exported under a name.
+    ///
+    /// # Panics
+    /// If the instance is of another store.
+    pub fn export(self, store: &impl AsStore, name: &str) -> Option<Extern> {
+        self.exported(store, name).map(|export| self.item(store, export))
     }
 }

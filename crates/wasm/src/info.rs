@@ -1,7 +1,8 @@
 //! What is known of a module once its sections were read; all but the functions' code.
 
-use crate::types::{FuncType, ValType};
-use cupola_ir::{FuncId, MemId, TableId, Type};
+use crate::types::FuncType;
+use cupola::{AsStore, Instance, Value};
+use cupola_ir::{FuncId, GlobalId, MemId, RefType, TableId, Type};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,89 +11,90 @@ use wasmparser::ValidatorResources;
 /// A constant expression.
 #[derive(Clone, Debug)]
 pub(crate) enum Const {
-    /// The bits of a constant or a reference.
-    Bits(u128),
-    /// The value of another global.
-    Global(u32),
+    /// One that is no more than this operand.
+    Operand(ConstOperand),
     /// Anything else, in postfix order.
     Expr(Box<[ConstOp]>),
+}
+
+/// An operand of a constant expression.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum ConstOperand {
+    Value(Value),
+    /// The value of another global.
+    Global(GlobalId),
+    /// The reference to a function.
+    Func(FuncId),
 }
 
 /// An operation of a constant expression.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum ConstOp {
-    Bits(u128),
-    Global(u32),
+    Operand(ConstOperand),
     Binary(ConstBinary),
 }
 
 /// An arithmetic operation of a constant expression.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum ConstBinary {
-    I32Add,
-    I32Sub,
-    I32Mul,
-    I64Add,
-    I64Sub,
-    I64Mul,
+    Add,
+    Sub,
+    Mul,
 }
 
-impl Const {
-    /// The value's bits, given those of the globals before.
-    pub fn eval(&self, globals: &[u128]) -> u128 {
-        let ops = match self {
-            Const::Bits(bits) => return *bits,
-            Const::Global(global) => return globals[*global as usize],
-            Const::Expr(ops) => ops,
-        };
-        let mut stack: Vec<u128> = Vec::new();
-        for op in ops {
-            let value = match *op {
-                ConstOp::Bits(bits) => bits,
-                ConstOp::Global(global) => globals[global as usize],
-                ConstOp::Binary(op) => {
-                    // Validation has seen to it that there are two.
-                    let (b, a) = (stack.pop().unwrap_or(0), stack.pop().unwrap_or(0));
-                    let (a, b) = (a as u64, b as u64);
-                    let narrow = |v: u64| v & 0xffff_ffff;
-                    let slot = match op {
-                        ConstBinary::I32Add => narrow(a.wrapping_add(b)),
-                        ConstBinary::I32Sub => narrow(a.wrapping_sub(b)),
-                        ConstBinary::I32Mul => narrow(a.wrapping_mul(b)),
-                        ConstBinary::I64Add => a.wrapping_add(b),
-                        ConstBinary::I64Sub => a.wrapping_sub(b),
-                        ConstBinary::I64Mul => a.wrapping_mul(b),
-                    };
-                    slot.into()
-                }
-            };
-            stack.push(value);
+impl ConstOperand {
+    fn eval(self, store: &impl AsStore, instance: Instance) -> Value {
+        match self {
+            ConstOperand::Value(value) => value,
+            ConstOperand::Global(global) => {
+                let global = instance.global(store, global);
+                global.expect("validated expressions name globals that exist").get(store)
+            }
+            ConstOperand::Func(func) => Value::FuncRef(Some(instance.func(store, func))),
         }
-        stack.pop().unwrap_or(0)
     }
 }
 
-/// Where a table's slots are kept.
-#[derive(Copy, Clone, Debug)]
-pub(crate) enum TablePlace {
-    /// With the engine, which calls through it.
-    Engine(TableId),
-    /// With the instance, by index: a table of host references.
-    Host(usize),
+impl ConstBinary {
+    fn eval(self, a: Value, b: Value) -> Value {
+        match (self, a, b) {
+            (ConstBinary::Add, Value::I32(a), Value::I32(b)) => a.wrapping_add(b).into(),
+            (ConstBinary::Sub, Value::I32(a), Value::I32(b)) => a.wrapping_sub(b).into(),
+            (ConstBinary::Mul, Value::I32(a), Value::I32(b)) => a.wrapping_mul(b).into(),
+            (ConstBinary::Add, Value::I64(a), Value::I64(b)) => a.wrapping_add(b).into(),
+            (ConstBinary::Sub, Value::I64(a), Value::I64(b)) => a.wrapping_sub(b).into(),
+            (ConstBinary::Mul, Value::I64(a), Value::I64(b)) => a.wrapping_mul(b).into(),
+            _ => unreachable!("validated expressions have operands of one integer type"),
+        }
+    }
 }
 
-/// A table.
-#[derive(Clone, Debug)]
-pub(crate) struct TableInfo {
-    pub place: TablePlace,
-    pub initial: u64,
-    pub maximum: u64,
+impl Const {
+    /// The value in an instance, whose globals that it names are set already.
+    pub fn eval(&self, store: &impl AsStore, instance: Instance) -> Value {
+        let ops = match self {
+            Const::Operand(operand) => return operand.eval(store, instance),
+            Const::Expr(ops) => ops,
+        };
+        let mut stack: Vec<Value> = Vec::new();
+        for op in ops {
+            let value = match *op {
+                ConstOp::Operand(operand) => operand.eval(store, instance),
+                ConstOp::Binary(op) => match (stack.pop(), stack.pop()) {
+                    (Some(b), Some(a)) => op.eval(a, b),
+                    _ => unreachable!("validated expressions have two operands here"),
+                },
+            };
+            stack.push(value);
+        }
+        stack.pop().expect("validated expressions have a value")
+    }
 }
 
 /// A global.
 #[derive(Clone, Debug)]
 pub(crate) struct GlobalInfo {
-    pub ty: ValType,
+    pub ty: Type,
     pub mutable: bool,
     /// None: it is imported.
     pub init: Option<Const>,
@@ -109,7 +111,7 @@ pub(crate) enum SegmentMode<Place> {
 /// An element segment.
 #[derive(Clone, Debug)]
 pub(crate) struct ElementSegment {
-    pub mode: SegmentMode<u32>,
+    pub mode: SegmentMode<TableId>,
     pub items: Vec<Const>,
 }
 
@@ -124,17 +126,9 @@ pub(crate) struct DataSegment {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Export {
     Func(FuncId),
-    Table(u32),
+    Table(TableId),
     Memory(MemId),
-    Global(u32),
-}
-
-/// An import other than of functions.
-#[derive(Clone, Debug)]
-pub(crate) struct GlobalImport {
-    pub module: String,
-    pub name: String,
-    pub ty: ValType,
+    Global(GlobalId),
 }
 
 /// A module without its code.
@@ -146,12 +140,11 @@ pub(crate) struct ModuleInfo {
     pub imported_funcs: u32,
     /// Where the body of each defined function stands.
     pub bodies: Vec<Range<usize>>,
-    pub tables: Vec<TableInfo>,
+    /// What each table holds.
+    pub tables: Vec<RefType>,
     /// Of each memory, the type of its addresses and sizes.
     pub address_types: Vec<Type>,
     pub globals: Vec<GlobalInfo>,
-    /// The imported globals, which come first.
-    pub global_imports: Vec<GlobalImport>,
     pub elements: Vec<ElementSegment>,
     pub data: Vec<DataSegment>,
     pub exports: FxHashMap<String, Export>,

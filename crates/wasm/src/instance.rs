@@ -2,16 +2,16 @@
 
 use crate::error::Error;
 use crate::imports::Imports;
-use crate::info::{Export, ModuleInfo, SegmentMode, TablePlace};
+use crate::info::{Export, ModuleInfo, SegmentMode};
 use crate::module::Module;
 use crate::state::State;
-use crate::types::{Val, ValType, func_of, type_list};
-use cupola::{AsStore, AsStoreMut, Memory, Ref, Value};
-use cupola_ir::{GlobalId, TrapCode};
+use crate::types::type_list;
+use cupola::{AsStore, AsStoreMut, Global, Memory, Ref, Table, Value};
+use cupola_ir::{GlobalId, RefType, TrapCode};
 use std::sync::Arc;
 
-/// An instance of a module: memories, tables and globals of its own. A handle, to be used with the
-/// store that it was made in; used with another its methods panic.
+/// An instance of a module: a program with its memories, tables and globals. A handle, to be used
+/// with the store that it was made in; used with another its methods panic.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     engine: cupola::Instance,
@@ -19,7 +19,8 @@ pub struct Instance {
 
 impl Instance {
     /// Sets up an instance: binds imports, initializes globals, tables and memories, and runs the
-    /// start function.
+    /// start function. If something of this fails, what was done before stays done: to imported
+    /// tables and memories, it can be seen.
     ///
     /// # Errors
     /// If an import is missing or of another type, a segment does not fit, or the start function
@@ -30,47 +31,74 @@ impl Instance {
         imports: &Imports,
     ) -> Result<Instance, Error> {
         let info = &module.info;
-        let globals = global_values(info, imports)?;
-        let elements: Vec<Arc<[u64]>> = info
-            .elements
-            .iter()
-            .map(|segment| segment.items.iter().map(|item| item.eval(&globals) as u64).collect())
-            .collect();
-        // Active and declared segments are gone once the instance is set up.
-        let remaining = info.elements.iter().zip(&elements).map(|(segment, items)| {
-            if matches!(segment.mode, SegmentMode::Passive) {
-                items.clone()
-            } else {
-                Arc::default()
+        let state = Box::new(State::new(info.clone()));
+        let engine = cupola::Instance::with_data(store, &module.engine, &imports.engine, state)?;
+        let instance = Instance { engine };
+        for (index, global) in info.globals.iter().enumerate() {
+            if let Some(init) = &global.init {
+                let value = init.eval(store, engine);
+                engine.init_global(store, GlobalId::from_u32(index as u32), value);
             }
-        });
-        let state = State::new(info.clone(), remaining.collect());
-        init_host_tables(&state, &elements, &globals)?;
-        let engine =
-            cupola::Instance::with_data(store, &module.engine, &imports.funcs, Box::new(state))?;
-        for (index, (global, &bits)) in info.globals.iter().zip(&globals).enumerate() {
-            let value = Value::from_bits(global.ty.register(), bits);
-            engine.init_global(store, GlobalId::from_u32(index as u32), value);
         }
-        init_engine_tables(store, engine, info, &elements, &globals)?;
-        init_memories(store, engine, info, &globals)?;
+        instance.init_tables(store, info)?;
+        instance.init_memories(store, info)?;
         if let Some(start) = info.start {
             engine.func(store, start).call(store, &[])?;
         }
-        Ok(Instance { engine })
+        Ok(instance)
+    }
+
+    fn init_tables(self, store: &mut impl AsStoreMut, info: &ModuleInfo) -> Result<(), Error> {
+        for (index, segment) in info.elements.iter().enumerate() {
+            if matches!(segment.mode, SegmentMode::Declared) {
+                continue;
+            }
+            let item = |value: Value| value.reference().unwrap_or(Ref::null(RefType::Func));
+            let items = segment.items.iter().map(|init| item(init.eval(store, self.engine)));
+            let items: Arc<[Ref]> = items.collect();
+            let SegmentMode::Active(table, offset) = &segment.mode else {
+                self.state(store).set_elements(index, items);
+                continue;
+            };
+            let start = offset.eval(store, self.engine).to_slot();
+            let table = self.engine.table(store, *table);
+            if !table.is_some_and(|table| table.write(store, start, &items)) {
+                return Err(Error::Segment(TrapCode::TableOutOfBounds));
+            }
+        }
+        Ok(())
+    }
+
+    fn init_memories(self, store: &mut impl AsStoreMut, info: &ModuleInfo) -> Result<(), Error> {
+        for segment in &info.data {
+            let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
+            let start = usize::try_from(offset.eval(store, self.engine).to_slot()).ok();
+            let bytes = &info.bytes[segment.bytes.clone()];
+            let memory = self.engine.memory(store, *memory);
+            let memory = memory.map(|memory| memory.data_mut(store)).unwrap_or_default();
+            let range = start.and_then(|start| Some(start..start.checked_add(bytes.len())?));
+            let Some(place) = range.and_then(|range| memory.get_mut(range)) else {
+                return Err(Error::Segment(TrapCode::MemOutOfBounds));
+            };
+            place.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn state(self, store: &impl AsStore) -> &State {
+        let state = self.engine.data(store).downcast_ref();
+        state.expect("instances are made with their state")
     }
 
     pub(crate) fn info(self, store: &impl AsStore) -> &ModuleInfo {
-        let state = self.engine.data(store).downcast_ref::<State>();
-        &state.expect("instances are made with their state").info
+        &self.state(store).info
     }
 
-    fn exported(self, store: &impl AsStore, name: &str) -> Option<Export> {
+    pub(crate) fn exported(self, store: &impl AsStore, name: &str) -> Option<Export> {
         self.info(store).exports.get(name).copied()
     }
 
-    /// The engine's instance, for those who use it by the engine's types: there a reference is an
-    /// i64.
+    /// The engine's instance.
     pub fn engine(self) -> cupola::Instance {
         self.engine
     }
@@ -86,23 +114,20 @@ impl Instance {
         self,
         store: &mut impl AsStoreMut,
         name: &str,
-        args: &[Val],
-    ) -> Result<Vec<Val>, Error> {
+        args: &[Value],
+    ) -> Result<Vec<Value>, Error> {
         let Some(Export::Func(func)) = self.exported(store, name) else {
             return Err(Error::NoExport { kind: "function", name: name.to_owned() });
         };
-        let ty = self.info(store).func_type(func).clone();
-        if !args.iter().map(|arg| arg.ty()).eq(ty.params.iter().copied()) {
+        let params = &self.info(store).func_type(func).params;
+        if !args.iter().map(|arg| arg.ty()).eq(params.iter().copied()) {
             return Err(Error::Arguments {
                 name: name.to_owned(),
-                expected: type_list(ty.params.iter().copied()),
+                expected: type_list(params.iter().copied()),
                 found: type_list(args.iter().map(|arg| arg.ty())),
             });
         }
-        let args: Vec<Value> = args.iter().map(|arg| arg.to_engine()).collect();
-        let results = self.engine.func(store, func).call(store, &args)?;
-        let typed = ty.results.iter().zip(results);
-        Ok(typed.map(|(&ty, value)| Val::from_bits(ty, value.to_bits())).collect())
+        Ok(self.engine.func(store, func).call(store, args)?)
     }
 
     /// An exported memory.
@@ -113,103 +138,19 @@ impl Instance {
         }
     }
 
-    /// The value of an exported global.
-    pub fn global(self, store: &impl AsStore, name: &str) -> Option<Val> {
-        let Some(Export::Global(index)) = self.exported(store, name) else { return None };
-        let ty = self.info(store).globals[index as usize].ty;
-        let global = self.engine.global(store, GlobalId::from_u32(index))?;
-        Some(Val::from_bits(ty, global.get(store).to_bits()))
-    }
-}
-
-/// The bits that all globals start with.
-fn global_values(info: &ModuleInfo, imports: &Imports) -> Result<Vec<u128>, Error> {
-    let mut values = Vec::with_capacity(info.globals.len());
-    for import in &info.global_imports {
-        let problem = |problem: String| Error::Link {
-            module: import.module.clone(),
-            name: import.name.clone(),
-            problem,
-        };
-        let key = (import.module.clone(), import.name.clone());
-        let value = imports.globals.get(&key).ok_or_else(|| {
-            problem(format!("no immutable global of type {} is provided", import.ty))
-        })?;
-        if value.ty() != import.ty {
-            return Err(problem(format!(
-                "the global is of type {}, not {}",
-                value.ty(),
-                import.ty
-            )));
-        }
-        if value.ty() == ValType::FuncRef && *value != Val::FuncRef(None) {
-            return Err(problem("not supported yet: functions of another instance".to_owned()));
-        }
-        values.push(value.to_engine().to_bits());
-    }
-    for global in &info.globals[info.global_imports.len()..] {
-        let value = global.init.as_ref().map_or(0, |init| init.eval(&values));
-        values.push(value);
-    }
-    Ok(values)
-}
-
-/// Where the items of a segment go, if there is room for them.
-fn place(offset: u64, count: usize, len: usize) -> Option<std::ops::Range<usize>> {
-    let start = usize::try_from(offset).ok()?;
-    let end = start.checked_add(count)?;
-    (end <= len).then_some(start..end)
-}
-
-const TABLE_OOB: Error = Error::Segment(TrapCode::TableOutOfBounds);
-
-fn init_host_tables(state: &State, elements: &[Arc<[u64]>], globals: &[u128]) -> Result<(), Error> {
-    for (segment, items) in state.info.elements.iter().zip(elements) {
-        let SegmentMode::Active(table, offset) = &segment.mode else { continue };
-        let TablePlace::Host(table) = state.info.tables[*table as usize].place else { continue };
-        let mut slots = state.host_table(table);
-        let range =
-            place(offset.eval(globals) as u64, items.len(), slots.len()).ok_or(TABLE_OOB)?;
-        slots[range].copy_from_slice(items);
-    }
-    Ok(())
-}
-
-fn init_engine_tables(
-    store: &mut impl AsStoreMut,
-    engine: cupola::Instance,
-    info: &ModuleInfo,
-    elements: &[Arc<[u64]>],
-    globals: &[u128],
-) -> Result<(), Error> {
-    for (segment, items) in info.elements.iter().zip(elements) {
-        let SegmentMode::Active(table, offset) = &segment.mode else { continue };
-        let TablePlace::Engine(table) = info.tables[*table as usize].place else { continue };
-        let Some(table) = engine.table(store, table) else { continue };
-        let len = table.size(store) as usize;
-        let range = place(offset.eval(globals) as u64, items.len(), len).ok_or(TABLE_OOB)?;
-        for (slot, &item) in range.zip(items.iter()) {
-            let func = func_of(item).map(|func| engine.func(store, func));
-            table.set(store, slot as u64, Ref::Func(func));
+    /// An exported table.
+    pub fn table(self, store: &impl AsStore, name: &str) -> Option<Table> {
+        match self.exported(store, name) {
+            Some(Export::Table(table)) => self.engine.table(store, table),
+            _ => None,
         }
     }
-    Ok(())
-}
 
-fn init_memories(
-    store: &mut impl AsStoreMut,
-    engine: cupola::Instance,
-    info: &ModuleInfo,
-    globals: &[u128],
-) -> Result<(), Error> {
-    for segment in &info.data {
-        let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
-        let bytes = &info.bytes[segment.bytes.clone()];
-        let Some(memory) = engine.memory(store, *memory) else { continue };
-        let memory = memory.data_mut(store);
-        let range = place(offset.eval(globals) as u64, bytes.len(), memory.len())
-            .ok_or(Error::Segment(TrapCode::MemOutOfBounds))?;
-        memory[range].copy_from_slice(bytes);
+    /// An exported global.
+    pub fn global(self, store: &impl AsStore, name: &str) -> Option<Global> {
+        match self.exported(store, name) {
+            Some(Export::Global(global)) => self.engine.global(store, global),
+            _ => None,
+        }
     }
-    Ok(())
 }

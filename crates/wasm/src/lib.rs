@@ -4,13 +4,12 @@
 //! to register form at its first call. An [`Instance`] of it runs on the engine, starting in the
 //! interpreter and climbing through its tiers.
 //!
-//! What is there: WebAssembly 1.0, mutable globals, sign extension, saturating conversions,
-//! multiple values, bulk memory, reference types, extended constants, multiple and 64-bit memories,
-//! SIMD, relaxed SIMD (its deterministic profile). What is not gives [`Error::Unsupported`] with the
-//! proposal's name and the place: tail calls, threads, garbage collection, exceptions; and imports
-//! of memories, tables and mutable globals. Functions of other instances can be imported
-//! ([`Imports::instance`]). A program gets only what its host gives it; [`wasi`] has what programs
-//! for WASI preview 1 need.
+//! What is there: WebAssembly 2.0 with SIMD, relaxed SIMD (its deterministic profile), extended
+//! constants, multiple memories, 64-bit memories. What is not gives [`Error::Unsupported`] with the
+//! proposal's name and the place: tail calls, threads, garbage collection, exceptions. Instances of
+//! one [`Store`](cupola::Store) import what others export ([`Imports::define_instance`]), and what
+//! the host makes ([`Imports::define`]). A program gets only what its host gives
+//! it; [`wasi`] has what programs for WASI preview 1 need.
 //!
 //! ```
 //! use cupola_wasm::{Imports, Instance, Module, Options, Val};
@@ -40,8 +39,10 @@ mod translate;
 mod types;
 pub mod wasi;
 
+pub use cupola::Value as Val;
+pub use cupola_ir::Type as ValType;
 pub use error::Error;
 pub use imports::Imports;
 pub use instance::Instance;
 pub use module::{Module, Options, Validation};
-pub use types::{FuncType, Val, ValType};
+pub use types::FuncType;

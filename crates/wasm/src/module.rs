@@ -5,9 +5,9 @@ use crate::decode::decode;
 use crate::error::Error;
 use crate::info::{Export, ModuleInfo};
 use crate::ops;
-use crate::types::{FuncType, ValType};
+use crate::types::FuncType;
 use cupola::Engine;
-use cupola_ir::FuncId;
+use cupola_ir::{FuncId, Type};
 use std::sync::Arc;
 
 /// When functions are validated.
@@ -73,10 +73,10 @@ impl Module {
     }
 
     /// The type of an exported global, and whether it is mutable.
-    pub fn exported_global(&self, name: &str) -> Option<(ValType, bool)> {
+    pub fn exported_global(&self, name: &str) -> Option<(Type, bool)> {
         match self.info.exports.get(name) {
             Some(Export::Global(index)) => {
-                let global = &self.info.globals[*index as usize];
+                let global = &self.info.globals[index.as_u32() as usize];
                 Some((global.ty, global.mutable))
             }
             _ => None,

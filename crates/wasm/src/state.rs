@@ -1,39 +1,27 @@
-//! What an instance has besides what the engine keeps for it: host reference tables, and which
-//! segments were dropped.
+//! What an instance has besides what the engine keeps for it: which segments are still there.
 
-use crate::info::ModuleInfo;
-use parking_lot::{Mutex, MutexGuard};
+use crate::info::{ModuleInfo, SegmentMode};
+use cupola::Ref;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// State of one instance, used by the one thread that runs it.
 pub(crate) struct State {
     pub info: Arc<ModuleInfo>,
-    host_tables: Vec<Mutex<Vec<u64>>>,
-    /// The references of each element segment; none once it is dropped.
-    elements: Vec<Mutex<Arc<[u64]>>>,
+    /// The references of each element segment; none before it is set up and once it is dropped.
+    elements: Vec<Mutex<Arc<[Ref]>>>,
     dropped_data: Vec<AtomicBool>,
 }
 
 impl State {
-    pub fn new(info: Arc<ModuleInfo>, elements: Vec<Arc<[u64]>>) -> State {
-        use crate::info::{SegmentMode, TablePlace};
-        let host = info.tables.iter().filter(|t| matches!(t.place, TablePlace::Host(_)));
+    pub fn new(info: Arc<ModuleInfo>) -> State {
+        let is_gone = |mode: &SegmentMode<_>| !matches!(mode, SegmentMode::Passive);
         State {
-            host_tables: host.map(|t| Mutex::new(vec![0; t.initial as usize])).collect(),
-            elements: elements.into_iter().map(Mutex::new).collect(),
-            dropped_data: info
-                .data
-                .iter()
-                .map(|data| AtomicBool::new(!matches!(data.mode, SegmentMode::Passive)))
-                .collect(),
+            elements: info.elements.iter().map(|_| Mutex::default()).collect(),
+            dropped_data: info.data.iter().map(|data| is_gone(&data.mode).into()).collect(),
             info,
         }
-    }
-
-    /// A table of host references.
-    pub fn host_table(&self, index: usize) -> MutexGuard<'_, Vec<u64>> {
-        self.host_tables[index].lock()
     }
 
     /// The bytes of a data segment.
@@ -49,11 +37,15 @@ impl State {
     }
 
     /// The references of an element segment.
-    pub fn elements(&self, segment: u32) -> Arc<[u64]> {
+    pub fn elements(&self, segment: u32) -> Arc<[Ref]> {
         self.elements[segment as usize].lock().clone()
     }
 
+    pub fn set_elements(&self, segment: usize, items: Arc<[Ref]>) {
+        *self.elements[segment].lock() = items;
+    }
+
     pub fn drop_elements(&self, segment: u32) {
-        *self.elements[segment as usize].lock() = Arc::default();
+        self.set_elements(segment as usize, Arc::default());
     }
 }

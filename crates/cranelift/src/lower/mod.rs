@@ -315,7 +315,7 @@ impl<'a> Lower<'a, '_> {
 fn cl_type(ty: Type) -> ir::Type {
     match ty {
         Type::I32 => ir::types::I32,
-        Type::I64 => ir::types::I64,
+        Type::I64 | Type::FuncRef | Type::ExternRef => ir::types::I64,
         Type::F32 => ir::types::F32,
         Type::F64 => ir::types::F64,
         Type::V128 => ir::types::I8X16,

@@ -331,7 +331,8 @@ impl<'a> Lower<'a, '_> {
             Op::F64x2PromoteLowF32x4 =>
                 self.vector_unary_of(inst, F32X4, |b, x| b.ins().fvpromote_low(x)),
 
-            Op::I32Const | Op::I64Const | Op::F32Const | Op::F64Const | Op::V128Const =>
+            Op::I32Const | Op::I64Const | Op::F32Const | Op::F64Const | Op::V128Const
+            | Op::FuncRefConst | Op::ExternRefConst =>
                 self.constant(inst),
             Op::Copy => {
                 let value = self.value(inst.args[0]);

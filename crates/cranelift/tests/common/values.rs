@@ -114,5 +114,6 @@ pub fn interesting(ty: Type) -> Vec<u64> {
             -f64::NAN,
         ]),
         Type::V128 => panic!("vectors are made of lanes"),
+        Type::FuncRef | Type::ExternRef => vec![0],
     }
 }

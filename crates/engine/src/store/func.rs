@@ -61,9 +61,11 @@ impl Func {
         }
         let len = Type::slots_of(&sig.params).max(Type::slots_of(&sig.results));
         let mut slots: SmallVec<[u64; 16]> = smallvec![0; len];
-        Value::write_all(args, &mut slots);
+        let inner = instance.store();
+        Value::write_all(args, inner, &mut slots);
         instance.run(func, &mut slots)?;
-        Ok(Value::read_all(&sig.results, &slots))
+        // SAFETY: the function has left results of its signature there.
+        Ok(unsafe { Value::read_all(&sig.results, inner, &slots) })
     }
 
     /// The function, to be called often and with Rust values.

@@ -20,7 +20,7 @@ impl GlobalInner {
     /// A global with a value, in a store.
     pub fn alloc(store: &StoreInner, value: Value, mutable: bool) -> NonNull<GlobalInner> {
         let mut slots = [0; 2];
-        Value::write_all(&[value], &mut slots);
+        Value::write_all(&[value], store, &mut slots);
         let own = UnsafeCell::new(slots);
         let place = Cell::new(own.get().cast());
         let global = store.globals.alloc(GlobalInner { ty: value.ty(), mutable, place, own });
@@ -45,23 +45,24 @@ impl GlobalInner {
         self.place.get()
     }
 
-    pub fn get(&self) -> Value {
+    pub fn get(&self, store: &StoreInner) -> Value {
         // SAFETY: the place is valid (`set_place`), has the slots of the type, and nothing runs
         // meanwhile.
         let slots =
             unsafe { std::slice::from_raw_parts(self.place.get(), self.ty.slots() as usize) };
-        Value::read_all(&[self.ty], slots)[0]
+        // SAFETY: a global holds a value of its type.
+        unsafe { Value::read_all(&[self.ty], store, slots)[0] }
     }
 
     /// Sets the value, whether the global is mutable or not; gives whether it is of its type.
-    pub fn set(&self, value: Value) -> bool {
+    pub fn set(&self, store: &StoreInner, value: Value) -> bool {
         if value.ty() != self.ty {
             return false;
         }
         // SAFETY: as in `get`.
         let slots =
             unsafe { std::slice::from_raw_parts_mut(self.place.get(), self.ty.slots() as usize) };
-        Value::write_all(&[value], slots);
+        Value::write_all(&[value], store, slots);
         true
     }
 }
@@ -82,13 +83,15 @@ impl Global {
     /// # Panics
     /// If it belongs to another store; so do all methods.
     pub fn get(self, store: &impl AsStore) -> Value {
-        self.0.get(store.as_store().0).get()
+        let store = store.as_store().0;
+        self.0.get(store).get(store)
     }
 
     /// Sets it; gives whether it is mutable and the value is of its type. If not, it stays as it is.
     pub fn set(self, store: &mut impl AsStoreMut, value: Value) -> bool {
-        let global = self.0.get(store.as_store().0);
-        global.mutable && global.set(value)
+        let store = store.as_store().0;
+        let global = self.0.get(store);
+        global.mutable && global.set(store, value)
     }
 
     /// Its type.

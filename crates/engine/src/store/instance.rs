@@ -242,9 +242,9 @@ impl InstanceInner {
                 match (layout.global(id), linked) {
                     (place @ Place::Inline(_), None) => global.set_place(at(place).cast()),
                     // It cannot be set, so that a copy is as good.
-                    (place @ Place::Inline(_), Some(_)) => {
-                        at(place).cast::<u64>().write(*global.place())
-                    }
+                    (place @ Place::Inline(_), Some(_)) => at(place)
+                        .cast::<u64>()
+                        .copy_from(global.place(), global.ty.slots() as usize),
                     (place, _) => at(place).cast::<*mut u64>().write(global.place()),
                 }
             }
@@ -400,7 +400,8 @@ impl Instance {
     /// the program cannot set for constants, so this is for setting an instance up.
     pub fn init_global(self, store: &mut impl AsStoreMut, global: GlobalId, value: Value) -> bool {
         let global = self.global(store, global);
-        global.is_some_and(|global| global.0.get(store.as_store().0).set(value))
+        let store = store.as_store().0;
+        global.is_some_and(|global| global.0.get(store).set(store, value))
     }
 
     /// What the front end keeps for the instance.

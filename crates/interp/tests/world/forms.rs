@@ -201,6 +201,7 @@ pub fn interesting(ty: Type) -> Vec<u128> {
 fn slots(ty: Type) -> Vec<u64> {
     match ty {
         Type::V128 => vec![],
+        Type::FuncRef | Type::ExternRef => vec![0],
         Type::I32 => {
             [0, 1, 2, 7, 31, 32, 33, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff].to_vec()
         }

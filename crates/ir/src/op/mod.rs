@@ -584,6 +584,8 @@ impl Op {
             Type::F32 => Op::F32Const,
             Type::F64 => Op::F64Const,
             Type::V128 => Op::V128Const,
+            Type::FuncRef => Op::FuncRefConst,
+            Type::ExternRef => Op::ExternRefConst,
         }
     }
 
@@ -595,6 +597,8 @@ impl Op {
             Op::F32Const => Some(Type::F32),
             Op::F64Const => Some(Type::F64),
             Op::V128Const => Some(Type::V128),
+            Op::FuncRefConst => Some(Type::FuncRef),
+            Op::ExternRefConst => Some(Type::ExternRef),
             _ => None,
         }
     }

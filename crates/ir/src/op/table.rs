@@ -356,6 +356,10 @@ macro_rules! for_each_op {
             F32Const "f32.const" const [];
             /// The binary64 value given as immediate.
             F64Const "f64.const" const [];
+            /// The null reference to a function.
+            FuncRefConst "funcref.const" const [];
+            /// The null reference to an object of the host.
+            ExternRefConst "externref.const" const [];
             /// The value of another register of any type.
             Copy "copy" copy [];
             /// The second operand if the first (i32) is not zero, else the third.

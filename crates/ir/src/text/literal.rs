@@ -14,6 +14,8 @@ pub fn parse_literal(text: &str, ty: Type) -> Result<u128, String> {
         Type::F32 => parse_float(text, &F32).map(u128::from),
         Type::F64 => parse_float(text, &F64).map(u128::from),
         Type::V128 => parse_vector(text),
+        Type::FuncRef | Type::ExternRef if text == "null" => Ok(0),
+        Type::FuncRef | Type::ExternRef => Err(format!("`{}` is not `null`", shorten(text))),
     }
 }
 
@@ -193,6 +195,7 @@ pub(super) fn write_literal(out: &mut String, ty: Type, bits: u128) {
     let bits = bits as u64;
     match ty {
         Type::V128 => write_to(out, format_args!("{vector:#034x}")),
+        Type::FuncRef | Type::ExternRef => out.push_str("null"),
         Type::I32 => write_to(out, format_args!("{}", bits as i32)),
         Type::I64 => write_to(out, format_args!("{}", bits as i64)),
         Type::F32 => {

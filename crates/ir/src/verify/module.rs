@@ -6,8 +6,12 @@ use crate::op::Effects;
 use crate::types::Type;
 use rustc_hash::FxHashSet;
 
-/// Whether `bits` are those of a value of type `ty`: zero above it.
+/// Whether `bits` are those of a constant of type `ty`: zero above it, and if it is a reference,
+/// altogether.
 pub(super) fn is_value_of(bits: u128, ty: Type) -> bool {
+    if ty.is_reference() {
+        return bits == 0;
+    }
     ty.bytes() == 16 || bits >> (8 * ty.bytes()) == 0
 }
 

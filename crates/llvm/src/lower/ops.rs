@@ -365,7 +365,8 @@ impl Lower<'_, '_, '_> {
             Op::F32x4DemoteF64x2Zero => self.demote_lanes(inst),
             Op::F64x2PromoteLowF32x4 => self.promote_lanes(inst),
 
-            Op::I32Const | Op::I64Const | Op::F32Const | Op::F64Const | Op::V128Const =>
+            Op::I32Const | Op::I64Const | Op::F32Const | Op::F64Const | Op::V128Const
+            | Op::FuncRefConst | Op::ExternRefConst =>
                 self.constant(inst),
             Op::Copy => {
                 let value = self.value(inst.args[0])?;

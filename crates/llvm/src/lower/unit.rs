@@ -169,7 +169,7 @@ impl<'c> Unit<'c> {
     pub(crate) fn ty(&self, ty: Type) -> BasicTypeEnum<'c> {
         match ty {
             Type::I32 => self.types.i32.into(),
-            Type::I64 => self.types.i64.into(),
+            Type::I64 | Type::FuncRef | Type::ExternRef => self.types.i64.into(),
             Type::F32 => self.types.f32.into(),
             Type::F64 => self.types.f64.into(),
             Type::V128 => self.types.v128.into(),

@@ -315,6 +315,7 @@ impl<'a> Machine<'a> {
             Type::F32 => ((hash >> 50) as f32).to_bits().into(),
             Type::F64 => ((hash >> 50) as f64).to_bits().into(),
             Type::V128 => Bits::from(hash) << 64 | Bits::from(!hash),
+            Type::FuncRef | Type::ExternRef => 0,
         };
         results.iter().map(value).collect()
     }

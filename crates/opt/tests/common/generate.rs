@@ -433,6 +433,7 @@ fn slot(random: &mut Random, ty: Type) -> u64 {
                 random.pick(&[0.0f32, -0.0, 1.5, -3.0, 1e10, f32::INFINITY, f32::MIN_POSITIVE]);
             u64::from(if random.chance(50) { odd } else { small as f32 }.to_bits())
         }
+        Type::FuncRef | Type::ExternRef => 0,
         Type::F64 | Type::V128 => {
             let odd =
                 random.pick(&[0.0f64, -0.0, 1.5, -3.0, 1e20, f64::INFINITY, f64::MIN_POSITIVE]);

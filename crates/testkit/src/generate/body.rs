@@ -198,6 +198,7 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
                     let value = self.canonical(reg);
                     self.b.ins(Op::I64ReinterpretF64, &[value])
                 }
+                Type::FuncRef | Type::ExternRef => unreachable!("no register has this type"),
                 Type::V128 => {
                     let halves = [0, 1].map(|i| self.b.lane(Op::I64x2ExtractLane, &[reg], i));
                     self.b.ins(Op::I64Xor, &halves)

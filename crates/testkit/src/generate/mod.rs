@@ -212,6 +212,7 @@ fn slot(choices: &mut Choices<'_>, ty: Type) -> u64 {
             ]);
             u64::from(if choices.chance(60) { odd } else { small as f32 }.to_bits())
         }
+        Type::FuncRef | Type::ExternRef => 0,
         Type::F64 | Type::V128 => {
             let odd = choices.pick(&[
                 0.0f64,

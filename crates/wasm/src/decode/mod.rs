@@ -9,7 +9,8 @@ mod sections;
 use crate::error::Error;
 use crate::info::ModuleInfo;
 use crate::module::{Options, Validation};
-use crate::types::ValType;
+use crate::types::from_parsed;
+use cupola_ir::{RefType, Type};
 use sections::Sections;
 use std::sync::Arc;
 use wasmparser::{
@@ -82,6 +83,13 @@ pub(crate) fn function_validator(
 }
 
 /// The type from the decoder's.
-pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Error> {
-    ValType::from_parsed(ty).ok_or_else(|| Error::unsupported(format!("type {ty}"), offset))
+pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<Type, Error> {
+    from_parsed(ty).ok_or_else(|| Error::unsupported(format!("type {ty}"), offset))
+}
+
+/// What a null reference of a heap type refers to.
+pub(crate) fn null_type(ty: wasmparser::HeapType, offset: u64) -> Result<RefType, Error> {
+    let found = wasmparser::RefType::new(true, ty).map(wasmparser::ValType::Ref);
+    let found = found.and_then(from_parsed).and_then(RefType::of);
+    found.ok_or_else(|| Error::unsupported("this type of references", offset))
 }

@@ -1,16 +1,17 @@
 //! Reads sections into [`ModuleInfo`] and the engine's declarations.
 
-use super::val_type;
+use super::{null_type, val_type};
 use crate::error::Error;
 use crate::info::{
-    Const, ConstBinary, ConstOp, DataSegment, ElementSegment, Export, GlobalImport, GlobalInfo,
-    ModuleInfo, SegmentMode, TableInfo, TablePlace,
+    Const, ConstBinary, ConstOp, ConstOperand, DataSegment, ElementSegment, Export, GlobalInfo,
+    ModuleInfo, SegmentMode,
 };
 use crate::ops;
-use crate::types::{FuncType, func_payload};
+use crate::types::FuncType;
+use cupola::Value;
 use cupola_ir::{
-    FuncDecl, FuncId, FuncKind, GlobalDecl, LocStyle, MemId, MemoryDecl, Module, Signature,
-    TableDecl,
+    FuncDecl, FuncId, FuncKind, GlobalDecl, GlobalId, ImportName, LocStyle, MemId, MemoryDecl,
+    Module, RefType, Signature, TableDecl, TableId, Type,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -21,23 +22,18 @@ use wasmparser::{
     NameSectionReader, Operator, Payload, TypeRef, ValidatorResources,
 };
 
-/// Greatest number of slots that a table may have.
-const MAX_TABLE: u64 = 10_000_000;
-
 /// The module as far as it was read.
 pub(super) struct Sections {
     ir: Module,
     types: Vec<FuncType>,
     funcs: Vec<u32>,
     imported_funcs: u32,
-    tables: Vec<TableInfo>,
+    tables: Vec<RefType>,
     globals: Vec<GlobalInfo>,
-    global_imports: Vec<GlobalImport>,
     elements: Vec<ElementSegment>,
     data: Vec<DataSegment>,
     exports: FxHashMap<String, Export>,
     start: Option<FuncId>,
-    host_tables: usize,
 }
 
 impl Sections {
@@ -51,12 +47,10 @@ impl Sections {
             imported_funcs: 0,
             tables: Vec::new(),
             globals: Vec::new(),
-            global_imports: Vec::new(),
             elements: Vec::new(),
             data: Vec::new(),
             exports: FxHashMap::default(),
             start: None,
-            host_tables: 0,
         }
     }
 
@@ -76,7 +70,6 @@ impl Sections {
             tables: self.tables,
             address_types: self.ir.memories.values().map(MemoryDecl::address_type).collect(),
             globals: self.globals,
-            global_imports: self.global_imports,
             elements: self.elements,
             data: self.data,
             exports: self.exports,
@@ -96,10 +89,7 @@ impl Sections {
                     let ty = ty?;
                     let params = types(ty.params(), offset)?;
                     let results = types(ty.results(), offset)?;
-                    let sig = Signature::new(
-                        params.iter().map(|ty| ty.register()),
-                        results.iter().map(|ty| ty.register()),
-                    );
+                    let sig = Signature::new(params.iter().copied(), results.iter().copied());
                     let sig =
                         *sigs.entry(sig).or_insert_with_key(|sig| self.ir.sigs.push(sig.clone()));
                     let (params, results) =
@@ -121,26 +111,19 @@ impl Sections {
             Payload::TableSection(section) => {
                 for table in section.into_iter_with_offsets() {
                     let (offset, table) = table?;
-                    self.table(&table.ty, offset)?;
+                    self.table(&table.ty, None, offset)?;
                 }
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    let memory = memory?;
-                    self.ir.memories.push(MemoryDecl {
-                        name: None,
-                        min_pages: memory.initial,
-                        max_pages: memory.maximum,
-                        import: None,
-                        memory64: memory.memory64,
-                    });
+                    self.memory(memory?, None);
                 }
             }
             Payload::GlobalSection(section) => {
                 for global in section.into_iter_with_offsets() {
                     let (offset, global) = global?;
                     let init = constant(&global.init_expr)?;
-                    self.global(global.ty, Some(init), offset)?;
+                    self.global(global.ty, Some(init), None, offset)?;
                 }
             }
             Payload::ExportSection(section) => {
@@ -148,9 +131,9 @@ impl Sections {
                     let (offset, export) = export?;
                     let to = match export.kind {
                         ExternalKind::Func => Export::Func(FuncId::from_u32(export.index)),
-                        ExternalKind::Table => Export::Table(export.index),
+                        ExternalKind::Table => Export::Table(TableId::from_u32(export.index)),
                         ExternalKind::Memory => Export::Memory(MemId::from_u32(export.index)),
-                        ExternalKind::Global => Export::Global(export.index),
+                        ExternalKind::Global => Export::Global(GlobalId::from_u32(export.index)),
                         ExternalKind::Tag | ExternalKind::FuncExact => {
                             return Err(Error::unsupported("this kind of export", offset));
                         }
@@ -170,15 +153,16 @@ impl Sections {
                         ElementKind::Passive => SegmentMode::Passive,
                         ElementKind::Declared => SegmentMode::Declared,
                         ElementKind::Active { table_index, offset_expr } => {
-                            SegmentMode::Active(table_index.unwrap_or(0), constant(&offset_expr)?)
+                            let table = TableId::from_u32(table_index.unwrap_or(0));
+                            SegmentMode::Active(table, constant(&offset_expr)?)
                         }
                     };
                     let mut items = Vec::new();
                     match element.items {
                         ElementItems::Functions(funcs) => {
                             for func in funcs {
-                                let payload = func_payload(Some(FuncId::from_u32(func?)));
-                                items.push(Const::Bits(payload.into()));
+                                let func = ConstOperand::Func(FuncId::from_u32(func?));
+                                items.push(Const::Operand(func));
                             }
                         }
                         ElementItems::Expressions(_, exprs) => {
@@ -226,45 +210,45 @@ impl Sections {
 
     fn import(&mut self, import: Import<'_>, offset: u64) -> Result<(), Error> {
         let (module, name) = (import.module.to_owned(), import.name.to_owned());
+        let from = |module, name| Some(ImportName { module, name });
         match import.ty {
             TypeRef::Func(ty) => {
                 self.imported_funcs += 1;
                 self.func(ty, FuncKind::Import { module, name });
                 Ok(())
             }
-            TypeRef::Global(ty) if !ty.mutable => {
-                self.global(ty, None, offset)?;
-                let ty = val_type(ty.content_type, offset)?;
-                self.global_imports.push(GlobalImport { module, name, ty });
+            TypeRef::Global(ty) => self.global(ty, None, from(module, name), offset),
+            TypeRef::Table(ty) => self.table(&ty, from(module, name), offset),
+            TypeRef::Memory(ty) => {
+                self.memory(ty, from(module, name));
                 Ok(())
             }
-            TypeRef::Global(_) => Err(Error::unsupported("import of a mutable global", offset)),
-            TypeRef::Table(_) => Err(Error::unsupported("import of a table", offset)),
-            TypeRef::Memory(_) => Err(Error::unsupported("import of a memory", offset)),
             TypeRef::Tag(_) => Err(Error::unsupported("exception handling", offset)),
             TypeRef::FuncExact(_) => Err(Error::unsupported("custom descriptors", offset)),
         }
     }
 
-    fn table(&mut self, ty: &wasmparser::TableType, offset: u64) -> Result<(), Error> {
-        if ty.table64 {
-            return Err(Error::unsupported("a table with 64-bit indices", offset));
-        }
-        if ty.initial > MAX_TABLE {
-            return Err(Error::unsupported(
-                format!("a table of more than {MAX_TABLE} slots"),
-                offset,
-            ));
-        }
-        let place = if ty.element_type.is_func_ref() {
-            let elements = vec![None; ty.initial as usize];
-            TablePlace::Engine(self.ir.tables.push(TableDecl::of(elements)))
-        } else {
-            self.host_tables += 1;
-            TablePlace::Host(self.host_tables - 1)
+    fn memory(&mut self, ty: wasmparser::MemoryType, import: Option<ImportName>) {
+        self.ir.memories.push(MemoryDecl {
+            memory64: ty.memory64,
+            import,
+            ..MemoryDecl::new(ty.initial, ty.maximum)
+        });
+    }
+
+    fn table(
+        &mut self,
+        ty: &wasmparser::TableType,
+        import: Option<ImportName>,
+        offset: u64,
+    ) -> Result<(), Error> {
+        let element = val_type(wasmparser::ValType::Ref(ty.element_type), offset)?;
+        let Some(element) = RefType::of(element) else {
+            return Err(Error::unsupported(format!("a table of {element}"), offset));
         };
-        let maximum = ty.maximum.unwrap_or(MAX_TABLE).min(MAX_TABLE);
-        self.tables.push(TableInfo { place, initial: ty.initial, maximum });
+        let (min, max) = (ty.initial, ty.maximum);
+        self.ir.tables.push(TableDecl { element, min, max, import, ..TableDecl::default() });
+        self.tables.push(element);
         Ok(())
     }
 
@@ -272,20 +256,15 @@ impl Sections {
         &mut self,
         ty: wasmparser::GlobalType,
         init: Option<Const>,
+        import: Option<ImportName>,
         offset: u64,
     ) -> Result<(), Error> {
         let content = val_type(ty.content_type, offset)?;
         let bits = match &init {
-            Some(Const::Bits(bits)) => *bits,
+            Some(Const::Operand(ConstOperand::Value(value))) => value.to_bits(),
             _ => 0,
         };
-        self.ir.globals.push(GlobalDecl {
-            name: None,
-            ty: content.register(),
-            mutable: ty.mutable,
-            init: bits,
-            import: None,
-        });
+        self.ir.globals.push(GlobalDecl { import, ..GlobalDecl::new(content, ty.mutable, bits) });
         self.globals.push(GlobalInfo { ty: content, mutable: ty.mutable, init });
         Ok(())
     }
@@ -309,10 +288,7 @@ impl Sections {
     }
 }
 
-fn types(
-    types: &[wasmparser::ValType],
-    offset: u64,
-) -> Result<SmallVec<[crate::types::ValType; 6]>, Error> {
+fn types(types: &[wasmparser::ValType], offset: u64) -> Result<SmallVec<[Type; 6]>, Error> {
     types.iter().map(|&ty| val_type(ty, offset)).collect()
 }
 
@@ -322,32 +298,39 @@ fn constant(expr: &ConstExpr<'_>) -> Result<Const, Error> {
     let mut reader = expr.get_operators_reader();
     loop {
         let (op, offset) = reader.read_with_offset()?;
-        ops.push(match op {
-            Operator::End => break,
-            Operator::I32Const { value } => ConstOp::Bits(u128::from(value as u32)),
-            Operator::I64Const { value } => ConstOp::Bits(u128::from(value as u64)),
-            Operator::F32Const { value } => ConstOp::Bits(value.bits().into()),
-            Operator::F64Const { value } => ConstOp::Bits(value.bits().into()),
-            Operator::V128Const { value } => ConstOp::Bits(value.into()),
-            Operator::RefNull { .. } => ConstOp::Bits(0),
+        let operand = match op {
+            Operator::I32Const { value } => ConstOperand::Value(value.into()),
+            Operator::I64Const { value } => ConstOperand::Value(value.into()),
+            Operator::F32Const { value } => ConstOperand::Value(f32::from(value).into()),
+            Operator::F64Const { value } => ConstOperand::Value(f64::from(value).into()),
+            Operator::V128Const { value } => ConstOperand::Value((value.i128() as u128).into()),
+            Operator::RefNull { hty } => ConstOperand::Value(match null_type(hty, offset)? {
+                RefType::Func => Value::FuncRef(None),
+                RefType::Extern => Value::ExternRef(None),
+            }),
             Operator::RefFunc { function_index } => {
-                ConstOp::Bits(func_payload(Some(FuncId::from_u32(function_index))).into())
+                ConstOperand::Func(FuncId::from_u32(function_index))
             }
-            Operator::GlobalGet { global_index } => ConstOp::Global(global_index),
-            Operator::I32Add => ConstOp::Binary(ConstBinary::I32Add),
-            Operator::I32Sub => ConstOp::Binary(ConstBinary::I32Sub),
-            Operator::I32Mul => ConstOp::Binary(ConstBinary::I32Mul),
-            Operator::I64Add => ConstOp::Binary(ConstBinary::I64Add),
-            Operator::I64Sub => ConstOp::Binary(ConstBinary::I64Sub),
-            Operator::I64Mul => ConstOp::Binary(ConstBinary::I64Mul),
+            Operator::GlobalGet { global_index } => {
+                ConstOperand::Global(GlobalId::from_u32(global_index))
+            }
             other => {
-                return Err(Error::unsupported(format!("{other:?} in a constant"), offset));
+                ops.push(ConstOp::Binary(match other {
+                    Operator::End => break,
+                    Operator::I32Add | Operator::I64Add => ConstBinary::Add,
+                    Operator::I32Sub | Operator::I64Sub => ConstBinary::Sub,
+                    Operator::I32Mul | Operator::I64Mul => ConstBinary::Mul,
+                    other => {
+                        return Err(Error::unsupported(format!("{other:?} in a constant"), offset));
+                    }
+                }));
+                continue;
             }
-        });
+        };
+        ops.push(ConstOp::Operand(operand));
     }
     Ok(match ops[..] {
-        [ConstOp::Bits(bits)] => Const::Bits(bits),
-        [ConstOp::Global(global)] => Const::Global(global),
+        [ConstOp::Operand(operand)] => Const::Operand(operand),
         _ => Const::Expr(ops.into_boxed_slice()),
     })
 }

@@ -1,5 +1,5 @@
 //! What WebAssembly has and the engine's instruction set has not: bulk memory and table
-//! operations, as dialect operations. Their immediates (segments, memories, tables) are i32
+//! operations and references, as dialect operations. Their immediates (segments, memories, tables) are i32
 //! operands behind the operands proper. Addresses in memories and their distances are i64; those of
 //! memories with 32-bit addresses are extended.
 
@@ -59,15 +59,28 @@ ops! {
     /// `(segment)`
     DataDrop "data_drop" (I32) -> () [WRITES_STATE] = memory::data_drop;
     /// `(index, table)`
-    TableGet "table_get" (I32, I32) -> (I64) [TRAPS READS_STATE] = table::get;
+    TableGetFunc "table_get_func" (I32, I32) -> (FuncRef) [TRAPS READS_STATE] = table::get;
+    /// `(index, table)`
+    TableGetExtern "table_get_extern" (I32, I32) -> (ExternRef) [TRAPS READS_STATE] = table::get;
     /// `(index, value, table)`
-    TableSet "table_set" (I32, I64, I32) -> () [TRAPS READS_STATE WRITES_STATE] = table::set;
+    TableSetFunc "table_set_func" (I32, FuncRef, I32) -> ()
+        [TRAPS READS_STATE WRITES_STATE] = table::set;
+    /// `(index, value, table)`
+    TableSetExtern "table_set_extern" (I32, ExternRef, I32) -> ()
+        [TRAPS READS_STATE WRITES_STATE] = table::set;
     /// `(table)`
     TableSize "table_size" (I32) -> (I32) [READS_STATE] = table::size;
     /// `(value, count, table)`
-    TableGrow "table_grow" (I64, I32, I32) -> (I32) [READS_STATE WRITES_STATE] = table::grow;
+    TableGrowFunc "table_grow_func" (FuncRef, I32, I32) -> (I32)
+        [READS_STATE WRITES_STATE] = table::grow;
+    /// `(value, count, table)`
+    TableGrowExtern "table_grow_extern" (ExternRef, I32, I32) -> (I32)
+        [READS_STATE WRITES_STATE] = table::grow;
     /// `(index, value, count, table)`
-    TableFill "table_fill" (I32, I64, I32, I32) -> ()
+    TableFillFunc "table_fill_func" (I32, FuncRef, I32, I32) -> ()
+        [TRAPS READS_STATE WRITES_STATE] = table::fill;
+    /// `(index, value, count, table)`
+    TableFillExtern "table_fill_extern" (I32, ExternRef, I32, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::fill;
     /// `(to, from, count, to table, from table)`
     TableCopy "table_copy" (I32, I32, I32, I32, I32) -> ()
@@ -77,6 +90,12 @@ ops! {
         [TRAPS READS_STATE WRITES_STATE] = table::init;
     /// `(segment)`
     ElemDrop "elem_drop" (I32) -> () [WRITES_STATE] = table::elem_drop;
+    /// `(function)`
+    RefFunc "ref_func" (I32) -> (FuncRef) [] = table::ref_func;
+    /// `(reference)`
+    FuncRefIsNull "funcref_is_null" (FuncRef) -> (I32) [] = table::is_null;
+    /// `(reference)`
+    ExternRefIsNull "externref_is_null" (ExternRef) -> (I32) [] = table::is_null;
 }
 
 impl WasmOp {
@@ -128,12 +147,12 @@ fn state<'a>(caller: &Caller<'a>) -> Result<&'a State, HostError> {
 
 /// An operand in all its bits: one that is i64, or i32 extended with zeros.
 fn wide_operand(call: &DialectCall<'_>, index: usize) -> u64 {
-    call.slots[index]
+    call.slots()[index]
 }
 
-/// An i32 operand.
+/// An i32 operand; nothing before it is a vector.
 fn operand(call: &DialectCall<'_>, index: usize) -> u32 {
-    call.slots[index] as u32
+    call.slots()[index] as u32
 }
 
 /// `start..start + count`, if it lies within `len`.

@@ -7,7 +7,6 @@
 use super::Translator;
 use super::stack::{Operand, Place, reg_of, registers};
 use crate::error::Error;
-use crate::types::ValType;
 use cupola_ir::{Block, InstData, Op, Target, Type};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -48,7 +47,7 @@ impl Frame {
 }
 
 impl Translator<'_> {
-    pub(super) fn enter_function(&mut self, results: &[ValType]) {
+    pub(super) fn enter_function(&mut self, results: &[Type]) {
         let results = registers(results);
         let params = SmallVec::new();
         self.frames.push(Frame { kind: Kind::Function, height: 0, params, results, label: None });

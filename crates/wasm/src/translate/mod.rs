@@ -15,14 +15,14 @@ mod stack;
 mod variables;
 mod vector;
 
-use crate::decode::{function_validator, val_type};
+use crate::decode::{function_validator, null_type, val_type};
 use crate::error::Error;
 use crate::info::ModuleInfo;
 use crate::ops::WasmOp;
 use control::Frame;
 use cupola_ir::{
-    FuncId, Function, GlobalId, Imm, InstData, MemArg, MemId, Op, Signature, SiteId, SrcLoc,
-    TrapCode, Type,
+    FuncId, Function, GlobalId, Imm, InstData, MemArg, MemId, Op, RefType, Signature, SiteId,
+    SrcLoc, TableId, TrapCode, Type,
 };
 use emit::Emitter;
 use numeric::{load_op, pure_op, store_op};
@@ -48,13 +48,10 @@ pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Err
             // Also bounds how many there are.
             validator.define_locals(offset, count, ty)?;
         }
-        let ty = val_type(ty, offset)?.register();
+        let ty = val_type(ty, offset)?;
         locals.extend((0..count).map(|_| ty));
     }
-    let sig = Signature::new(
-        ty.params.iter().map(|ty| ty.register()),
-        ty.results.iter().map(|ty| ty.register()),
-    );
+    let sig = Signature::new(ty.params.iter().copied(), ty.results.iter().copied());
     let params = sig.params.len();
     let mut translator = Translator {
         info,
@@ -151,7 +148,7 @@ impl Translator<'_> {
                 self.finish(Op::Call, &args, Imm::Func(func), &stack::registers(&ty.results))
             }
             Operator::CallIndirect { type_index, table_index } => {
-                self.call_indirect(type_index, table_index, offset)
+                self.call_indirect(type_index, table_index)
             }
             Operator::Drop => {
                 self.stack.pop();
@@ -166,7 +163,7 @@ impl Translator<'_> {
             Operator::LocalSet { local_index } => self.local_set(local_index),
             Operator::LocalTee { local_index } => self.local_tee(local_index),
             Operator::GlobalGet { global_index } => {
-                let ty = self.info.globals[global_index as usize].ty.register();
+                let ty = self.info.globals[global_index as usize].ty;
                 let global = Imm::Global(GlobalId::from_u32(global_index));
                 self.finish(Op::GlobalGet, &[], global, &[ty])
             }
@@ -190,14 +187,19 @@ impl Translator<'_> {
             Operator::I64Const { value } => self.constant(Type::I64, value as u64),
             Operator::F32Const { value } => self.constant(Type::F32, u64::from(value.bits())),
             Operator::F64Const { value } => self.constant(Type::F64, value.bits()),
-            Operator::RefNull { .. } => self.constant(Type::I64, 0),
+            Operator::RefNull { hty } => self.constant(null_type(hty, offset)?.ty(), 0),
             Operator::RefFunc { function_index } => {
                 let func = FuncId::from_u32(function_index);
-                self.constant(Type::I64, crate::types::func_payload(Some(func)))
+                self.dialect(WasmOp::RefFunc, &[func.as_u32()])
             }
             Operator::RefIsNull => {
                 let reference = self.stack.pop_reg(&mut self.emit);
-                self.finish(Op::I64Eqz, &[reference], Imm::None, &[Type::I32])
+                let op = match self.emit.func.regs[reference] {
+                    Type::ExternRef => WasmOp::ExternRefIsNull,
+                    _ => WasmOp::FuncRefIsNull,
+                };
+                let imm = Imm::Dialect(op.id(), self.site());
+                self.finish(Op::Dialect, &[reference], imm, &[Type::I32])
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
                 self.dialect(WasmOp::MemoryCopy, &[dst_mem, src_mem])
@@ -207,11 +209,19 @@ impl Translator<'_> {
                 self.dialect(WasmOp::MemoryInit, &[data_index, mem])
             }
             Operator::DataDrop { data_index } => self.dialect(WasmOp::DataDrop, &[data_index]),
-            Operator::TableGet { table } => self.dialect(WasmOp::TableGet, &[table]),
-            Operator::TableSet { table } => self.dialect(WasmOp::TableSet, &[table]),
+            Operator::TableGet { table } => {
+                self.on_table(table, WasmOp::TableGetFunc, WasmOp::TableGetExtern)
+            }
+            Operator::TableSet { table } => {
+                self.on_table(table, WasmOp::TableSetFunc, WasmOp::TableSetExtern)
+            }
             Operator::TableSize { table } => self.dialect(WasmOp::TableSize, &[table]),
-            Operator::TableGrow { table } => self.dialect(WasmOp::TableGrow, &[table]),
-            Operator::TableFill { table } => self.dialect(WasmOp::TableFill, &[table]),
+            Operator::TableGrow { table } => {
+                self.on_table(table, WasmOp::TableGrowFunc, WasmOp::TableGrowExtern)
+            }
+            Operator::TableFill { table } => {
+                self.on_table(table, WasmOp::TableFillFunc, WasmOp::TableFillExtern)
+            }
             Operator::TableCopy { dst_table, src_table } => {
                 self.dialect(WasmOp::TableCopy, &[dst_table, src_table])
             }
@@ -248,17 +258,21 @@ impl Translator<'_> {
         SiteId::from_u32(self.emit.func.num_sites - 1)
     }
 
-    fn call_indirect(&mut self, ty: u32, table: u32, offset: u64) -> Result<(), Error> {
-        let crate::info::TablePlace::Engine(table) = self.info.tables[table as usize].place else {
-            return Err(Error::Invalid {
-                message: "call through a table of host references".to_owned(),
-                offset,
-            });
-        };
+    fn call_indirect(&mut self, ty: u32, table: u32) -> Result<(), Error> {
+        let table = TableId::from_u32(table);
         let ty = &self.info.types[ty as usize];
         let args = self.stack.pop_regs(&mut self.emit, ty.params.len() + 1);
         let imm = Imm::Indirect(ty.sig, table, self.site());
         self.finish(Op::CallIndirect, &args, imm, &stack::registers(&ty.results))
+    }
+
+    /// Emits the operation on a table for what the table holds.
+    fn on_table(&mut self, table: u32, funcs: WasmOp, externs: WasmOp) -> Result<(), Error> {
+        let op = match self.info.tables[table as usize] {
+            RefType::Func => funcs,
+            RefType::Extern => externs,
+        };
+        self.dialect(op, &[table])
     }
 
     /// Emits a dialect operation; its immediates are its last operands. Where it takes an i64 and

@@ -5,7 +5,6 @@
 //! temporaries.
 
 use super::emit::Emitter;
-use crate::types::ValType;
 use cupola_ir::{Reg, Type};
 use smallvec::SmallVec;
 
@@ -132,6 +131,6 @@ pub(super) fn reg_of(emit: &mut Emitter, operand: Operand, height: usize) -> Reg
 }
 
 /// Register types of values.
-pub(super) fn registers(types: &[ValType]) -> SmallVec<[Type; 4]> {
-    types.iter().map(|ty| ty.register()).collect()
+pub(super) fn registers(types: &[Type]) -> SmallVec<[Type; 4]> {
+    types.iter().copied().collect()
 }

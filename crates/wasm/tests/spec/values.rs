@@ -1,12 +1,13 @@
 //! Values in scripts: arguments, and patterns that results are compared with.
 
+use cupola::{ExternRef, Store};
 use cupola_wasm::Val;
 use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
 /// The value of an argument.
-pub fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
+pub fn argument(store: &mut Store, arg: &WastArg<'_>) -> Result<Val, String> {
     use wast::core::{AbstractHeapType, HeapType};
     let WastArg::Core(arg) = arg else { return Err("a component's value".to_owned()) };
     Ok(match arg {
@@ -15,7 +16,9 @@ pub fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
         WastArgCore::F32(v) => Val::F32(f32::from_bits(v.bits)),
         WastArgCore::F64(v) => Val::F64(f64::from_bits(v.bits)),
         WastArgCore::V128(v) => Val::V128(u128::from_le_bytes(v.to_le_bytes())),
-        WastArgCore::RefExtern(v) | WastArgCore::RefHost(v) => Val::ExternRef(Some(*v)),
+        WastArgCore::RefExtern(v) | WastArgCore::RefHost(v) => {
+            Val::ExternRef(Some(ExternRef::new(store, *v)))
+        }
         WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => {
             Val::FuncRef(None)
         }
@@ -27,17 +30,17 @@ pub fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
 }
 
 /// Whether a result is one that the script expects.
-pub fn matches(value: Val, expected: &WastRet<'_>) -> bool {
+pub fn matches(store: &Store, value: Val, expected: &WastRet<'_>) -> bool {
     let WastRet::Core(expected) = expected else { return false };
     match (value, expected) {
         (_, WastRetCore::Either(options)) => {
-            options.iter().any(|option| matches_core(value, option))
+            options.iter().any(|option| matches_core(store, value, option))
         }
-        _ => matches_core(value, expected),
+        _ => matches_core(store, value, expected),
     }
 }
 
-fn matches_core(value: Val, expected: &WastRetCore<'_>) -> bool {
+fn matches_core(store: &Store, value: Val, expected: &WastRetCore<'_>) -> bool {
     match (value, expected) {
         (Val::I32(a), WastRetCore::I32(b)) => a == *b,
         (Val::I64(a), WastRetCore::I64(b)) => a == *b,
@@ -46,7 +49,9 @@ fn matches_core(value: Val, expected: &WastRetCore<'_>) -> bool {
         (Val::V128(a), WastRetCore::V128(pattern)) => matches_v128(a, pattern),
         (Val::FuncRef(a), WastRetCore::RefNull(_)) => a.is_none(),
         (Val::ExternRef(a), WastRetCore::RefNull(_)) => a.is_none(),
-        (Val::ExternRef(a), WastRetCore::RefExtern(b)) => a.is_some() && (b.is_none() || a == *b),
+        (Val::ExternRef(Some(a)), WastRetCore::RefExtern(b)) => {
+            b.is_none_or(|b| a.object(store).downcast_ref() == Some(&b))
+        }
         (Val::FuncRef(a), WastRetCore::RefFunc(_)) => a.is_some(),
         _ => false,
     }

@@ -218,7 +218,7 @@ impl<'s> Parser<'s> {
 
     /// The bits of a literal.
     pub(super) fn literal(&mut self, ty: Type) -> Parse<u128> {
-        if !self.is(Kind::Number) && !self.is_word("inf") && !self.is_word("nan") {
+        if !self.is(Kind::Number) && !["inf", "nan", "null"].iter().any(|word| self.is_word(word)) {
             return Err(self.expected(&format!("an {ty} literal")));
         }
         let token = self.bump();
