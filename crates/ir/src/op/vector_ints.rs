@@ -62,7 +62,7 @@ macro_rules! with_vector_ints {
                 /// Difference of each lane of 8 bits, unsigned, or the nearest number that fits.
                 I8x16SubSatU "i8x16.sub_sat_u" (V128, V128) -> V128 [] = |a: V128, b: V128| lanes::zip(a, b, u8::saturating_sub);
                 /// Mean of each lane of 8 bits, unsigned, rounded up.
-                I8x16AvgrU "i8x16.avgr_u" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, |a: u8, b: u8| ((u16::from(a) + u16::from(b) + 1) / 2) as u8);
+                I8x16AvgrU "i8x16.avgr_u" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, |a: u8, b: u8| (u16::from(a) + u16::from(b)).div_ceil(2) as u8);
                 /// Lesser of each lane of 8 bits, signed.
                 I8x16MinS "i8x16.min_s" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, <i8 as Ord>::min);
                 /// Lesser of each lane of 8 bits, unsigned.
@@ -126,7 +126,7 @@ macro_rules! with_vector_ints {
                 /// Difference of each lane of 16 bits, unsigned, or the nearest number that fits.
                 I16x8SubSatU "i16x8.sub_sat_u" (V128, V128) -> V128 [] = |a: V128, b: V128| lanes::zip(a, b, u16::saturating_sub);
                 /// Mean of each lane of 16 bits, unsigned, rounded up.
-                I16x8AvgrU "i16x8.avgr_u" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, |a: u16, b: u16| ((u32::from(a) + u32::from(b) + 1) / 2) as u16);
+                I16x8AvgrU "i16x8.avgr_u" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, |a: u16, b: u16| (u32::from(a) + u32::from(b)).div_ceil(2) as u16);
                 /// Lesser of each lane of 16 bits, signed.
                 I16x8MinS "i16x8.min_s" (V128, V128) -> V128 [commutative] = |a: V128, b: V128| lanes::zip(a, b, <i16 as Ord>::min);
                 /// Lesser of each lane of 16 bits, unsigned.
