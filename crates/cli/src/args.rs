@@ -83,6 +83,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
 
+    /// Do not reserve 6 GiB of address space for each linear memory, but check bounds in compiled
+    /// code, which is slower; for where address space is limited
+    #[arg(long)]
+    pub no_memory_reservation: bool,
+
     /// Name compiled code in /tmp/perf-PID.map, for perf
     #[arg(long)]
     pub perf_map: bool,

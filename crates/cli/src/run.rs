@@ -81,6 +81,7 @@ fn config(options: &RunArgs) -> Config {
     config.codegen.fuel = options.fuel.is_some();
     config.codegen.block_counts = options.block_counts;
     config.perf_map = options.perf_map;
+    config.codegen.memory_reservation = !options.no_memory_reservation;
     if let Some(bytes) = options.max_memory {
         config.max_memory_pages = bytes / cupola::ir::PAGE_SIZE;
     }

@@ -84,7 +84,7 @@ fn reserve() -> Result<Mapping, Error> {
     Mapping::reserve(size).map_err(|errno| {
         Error::Limit(format!(
             "cannot reserve {} GiB of address space for a memory ({errno}); \
-             without `memory_reservation` it needs only its size",
+             without `memory_reservation` (`--no-memory-reservation`) it takes only its size",
             size >> 30
         ))
     })
