@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::events::EventKind;
 use crate::host::{DialectOp, Dialects};
 use crate::manage::Manage;
+use crate::memory::Images;
 use crate::stats::FuncStats;
 use cupola_codemem::CodeBlock;
 use cupola_interp::Code;
@@ -72,6 +73,8 @@ pub(crate) struct ModuleInner {
     dialect_ops: Vec<Arc<dyn DialectOp>>,
     /// Entry stubs of all functions; made when the first code that may call them is linked.
     stubs: OnceLock<Option<CodeBlock>>,
+    /// Initial contents of memories, shared by instances.
+    pub images: Images,
 }
 
 // SAFETY: what is not Send and Sync by itself are the raw pointers in the T0 encodings and cells;
@@ -124,6 +127,7 @@ impl Module {
             native_sigs: ir.sigs.values().map(NativeSig::of).collect(),
             dialect_ops,
             stubs: OnceLock::new(),
+            images: Images::default(),
             ir,
             engine,
         };

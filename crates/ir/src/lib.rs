@@ -8,6 +8,7 @@
 
 pub mod analysis;
 mod builder;
+mod bytes;
 mod entities;
 mod function;
 mod inst;
@@ -20,6 +21,7 @@ mod types;
 pub mod verify;
 
 pub use builder::FunctionBuilder;
+pub use bytes::SharedBytes;
 pub use entities::{
     Block, DialectOpId, FrameStateId, FuncId, GlobalId, InlineSite, Inst, LoopId, MemId, Reg,
     SigId, SiteId, TableId,

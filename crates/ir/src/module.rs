@@ -1,5 +1,6 @@
 //! Modules: what a front end hands to the engine.
 
+use crate::bytes::SharedBytes;
 use crate::entities::{DialectOpId, FuncId, GlobalId, MemId, SigId, TableId};
 use crate::function::Function;
 use crate::inst::SrcLoc;
@@ -191,7 +192,7 @@ pub struct DataSegment {
     /// The address of the first byte.
     pub offset: u64,
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: SharedBytes,
 }
 
 /// A dialect operation as a module declares it; the engine binds its name (`lua.add`) to a handler.

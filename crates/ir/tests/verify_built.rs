@@ -139,7 +139,7 @@ fn modules() {
         &|m| m.globals[cupola_ir::GlobalId::from_u32(0)].init = 1 << 40,
         "not a slot of type f32",
     );
-    let segment = |memory| cupola_ir::DataSegment { memory, offset: 0, bytes: vec![] };
+    let segment = |memory| cupola_ir::DataSegment { memory, offset: 0, bytes: vec![].into() };
     check(&|m| m.data.push(segment(MemId::from_u32(1))), "refers to mem1, which does not exist");
     let op = cupola_ir::DialectOpId::from_u32(0);
     check(&|m| m.dialect_ops[op].effects = cupola_ir::Effects::TERMINATOR, "neither end a block");

@@ -147,6 +147,8 @@ pub(crate) struct ModuleInfo {
     pub globals: Vec<GlobalInfo>,
     pub elements: Vec<ElementSegment>,
     pub data: Vec<DataSegment>,
+    /// How many of them, the first, the engine itself puts into memories.
+    pub initial_data: usize,
     pub exports: FxHashMap<String, Export>,
     pub start: Option<FuncId>,
     /// What validation of a function needs of the module; none if all functions are valid.

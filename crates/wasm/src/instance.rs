@@ -70,7 +70,7 @@ impl Instance {
     }
 
     fn init_memories(self, store: &mut impl AsStoreMut, info: &ModuleInfo) -> Result<(), Error> {
-        for segment in &info.data {
+        for segment in &info.data[info.initial_data..] {
             let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
             let start = usize::try_from(offset.eval(store, self.engine).to_slot()).ok();
             let bytes = &info.bytes[segment.bytes.clone()];

@@ -1,9 +1,10 @@
 //! Mapped address space of linear memories: the one place that asks the operating system (Linux)
 //! for it.
 
+use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::mm::{
-    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap, munmap,
+    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mprotect, mremap, munmap,
 };
 use std::ffi::c_void;
 use std::ptr;
@@ -56,6 +57,19 @@ impl Mapping {
             }
         };
         self.size = size;
+        Ok(())
+    }
+
+    /// Replaces `from..to`, whole pages, by the same bytes of a file; writes stay in this mapping.
+    pub fn overlay(&mut self, from: usize, to: usize, file: BorrowedFd<'_>) -> io::Result<()> {
+        assert!(from <= to && to <= self.size);
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED;
+        // SAFETY: the range lies in the mapping, and the borrow sees to it that nothing refers to
+        // its bytes.
+        unsafe {
+            let at = self.base.byte_add(from);
+            mmap(at, to - from, ACCESSIBLE, flags, file, from as u64)?;
+        }
         Ok(())
     }
 }

@@ -5,7 +5,10 @@
 //! grows, and its base address never changes, which compiled code relies on. Any other memory is as
 //! large as its present size, and may move when it grows.
 
+mod image;
 mod mapping;
+
+pub(crate) use image::{Image, Images};
 
 use crate::error::Error;
 use cupola_ir::{MEMORY_GUARD, MemoryDecl, PAGE_SIZE};
@@ -71,6 +74,16 @@ impl LinearMemory {
             self.len = new;
         }
         Some(old_pages)
+    }
+
+    /// Maps an image over what holds zeros until now; gives whether that was possible.
+    pub fn map(&mut self, image: &Image) -> bool {
+        // A memory that is not reserved has to be one mapping, to be moved.
+        self.reserved
+            && image.ranges().all(|range| range.end <= self.len)
+            && image
+                .ranges()
+                .all(|range| self.mapping.overlay(range.start, range.end, image.file()).is_ok())
     }
 
     /// What generated code sees.

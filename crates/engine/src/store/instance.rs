@@ -311,8 +311,25 @@ impl Instance {
         let inner = store.as_store().0;
         let place = InstanceInner::alloc(inner, &module.inner, imports, data)?;
         let instance = Instance(Handle::new(inner, place));
-        for segment in &module.inner.ir.data {
-            let memory = instance.memory(store, segment.memory);
+        instance.fill_memories(store)?;
+        Ok(instance)
+    }
+
+    /// Puts the data segments of the module into the memories: by mapping images of those that the
+    /// instance has to itself, else by copying.
+    fn fill_memories(self, store: &mut impl AsStoreMut) -> Result<(), Error> {
+        let module = self.0.get(store.as_store().0).module.clone();
+        let images = module.images.for_instance(&module.ir);
+        let mut mapped = vec![false; module.ir.memories.len()];
+        for (index, (id, decl)) in module.ir.memories.iter().enumerate() {
+            let image = images.get(index).and_then(Option::as_ref);
+            let own = image.filter(|_| decl.import.is_none());
+            let memory = self.0.get(store.as_store().0).memory(id);
+            mapped[index] = own.zip(memory).is_some_and(|(image, memory)| memory.map(image));
+        }
+        let is_mapped = |memory: MemId| mapped.get(memory.as_u32() as usize) == Some(&true);
+        for segment in module.ir.data.iter().filter(|segment| !is_mapped(segment.memory)) {
+            let memory = self.memory(store, segment.memory);
             let memory = memory.map(|memory| memory.data_mut(store)).unwrap_or_default();
             let start = usize::try_from(segment.offset).ok();
             let range =
@@ -325,7 +342,7 @@ impl Instance {
             };
             bytes.copy_from_slice(&segment.bytes);
         }
-        Ok(instance)
+        Ok(())
     }
 
     /// Calls an exported function.

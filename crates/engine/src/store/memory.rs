@@ -2,7 +2,7 @@
 
 use super::{AsStore, AsStoreMut, Handle, StoreInner};
 use crate::error::Error;
-use crate::memory::LinearMemory;
+use crate::memory::{Image, LinearMemory};
 use cupola_ir::{MemoryDecl, PAGE_SIZE};
 use cupola_runtime::VmMemory;
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -48,6 +48,11 @@ impl MemoryInner {
         // SAFETY: the caller's duty.
         unsafe { place.write(self.vm()) }
         self.place.set(place);
+    }
+
+    /// Maps an image over its bytes, which are zeros; gives whether that was possible.
+    pub fn map(&self, image: &Image) -> bool {
+        self.linear.borrow_mut().map(image)
     }
 
     /// Where generated code finds base and length.

@@ -11,7 +11,7 @@ use crate::types::FuncType;
 use cupola::Value;
 use cupola_ir::{
     FuncDecl, FuncId, FuncKind, GlobalDecl, GlobalId, ImportName, LocStyle, MemId, MemoryDecl,
-    Module, RefType, Signature, TableDecl, TableId, Type,
+    Module, PAGE_SIZE, RefType, SharedBytes, Signature, TableDecl, TableId, Type,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -61,6 +61,7 @@ impl Sections {
         unchecked: Option<ValidatorResources>,
     ) -> Result<(Module, ModuleInfo), Error> {
         ops::declare(&mut self.ir);
+        let initial_data = self.initial_data(&bytes);
         let info = ModuleInfo {
             bytes,
             types: self.types,
@@ -72,11 +73,38 @@ impl Sections {
             globals: self.globals,
             elements: self.elements,
             data: self.data,
+            initial_data,
             exports: self.exports,
             start: self.start,
             unchecked,
         };
         Ok((self.ir, info))
+    }
+
+    /// Leaves to the engine the data segments, up to the first that may fail or that others could
+    /// see fail: those at constant places that are certain to be in a memory of the module's own.
+    /// Gives how many.
+    fn initial_data(&mut self, bytes: &Arc<[u8]>) -> usize {
+        for (index, segment) in self.data.iter().enumerate() {
+            let (memory, offset) = match segment.mode {
+                SegmentMode::Active(memory, Const::Operand(ConstOperand::Value(offset))) => {
+                    (memory, offset.to_bits() as u64)
+                }
+                SegmentMode::Active(..) => return index,
+                SegmentMode::Passive | SegmentMode::Declared => continue,
+            };
+            let decl = &self.ir.memories[memory];
+            let size = decl.min_pages.saturating_mul(PAGE_SIZE);
+            let end = offset.checked_add(segment.bytes.len() as u64);
+            let shared = SharedBytes::new(bytes.clone(), segment.bytes.clone());
+            let Some(shared) =
+                shared.filter(|_| decl.import.is_none() && end.is_some_and(|end| end <= size))
+            else {
+                return index;
+            };
+            self.ir.data.push(cupola_ir::DataSegment { memory, offset, bytes: shared });
+        }
+        self.data.len()
     }
 
     /// Reads a section that was validated.

@@ -485,7 +485,7 @@ impl<'s> Parser<'s> {
         for (token, offset, bytes) in forward.data {
             if let Ok(memory) = self.memory(token) {
                 self.place(Place::Data(self.module.data.len()), token);
-                self.module.data.push(DataSegment { memory, offset, bytes });
+                self.module.data.push(DataSegment { memory, offset, bytes: bytes.into() });
             }
         }
         for (token, name, func) in forward.exports {
