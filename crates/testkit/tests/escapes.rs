@@ -195,6 +195,7 @@ impl Function {
                 Type::F32 => Value::F32(f32::from_bits(value as u32)),
                 Type::F64 => Value::F64(f64::from_bits(value as u64)),
                 Type::V128 => Value::V128(value),
+                ty => unreachable!("no access is of type {ty}"),
             });
         }
         args
@@ -249,7 +250,7 @@ fn extended(op: Op, bytes: &[u8]) -> Option<Value> {
         Type::I64 => Some(Value::I64(bits as i64)),
         Type::F32 => Some(Value::F32(f32::from_bits(bits as u32))),
         Type::F64 => Some(Value::F64(f64::from_bits(bits))),
-        Type::V128 => None,
+        _ => None,
     }
 }
 
@@ -261,6 +262,7 @@ fn bits(values: &[Value]) -> Vec<(Type, u128)> {
         Value::F32(v) => u128::from(v.to_bits()),
         Value::F64(v) => u128::from(v.to_bits()),
         Value::V128(v) => v,
+        reference => unreachable!("no access is of type {}", reference.ty()),
     };
     values.iter().map(|value| (value.ty(), bits(value))).collect()
 }
