@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use cupola::stress::{Stress, StressMode};
 use cupola::tuning::Preset;
 use cupola::{Mode, Tier};
+use cupola_runtime::OptLevel;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +45,15 @@ pub struct RunArgs {
 
     /// The tiers to run in
     #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
-    pub mode: Mode,
+    pub mode: RunMode,
+
+    /// How hard the peak compiler (T3) works
+    #[arg(long, value_name = "LEVEL", default_value = "O3", value_parser = levels())]
+    pub peak_opt: OptLevel,
+
+    /// Never start the peak compiler's process; without this T3 is used if there is one
+    #[arg(long)]
+    pub no_peak: bool,
 
     /// When functions get to a higher tier
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = presets())]
@@ -132,6 +141,15 @@ pub struct DumpArgs {
     pub trust: bool,
 }
 
+/// Which tiers functions run in.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum RunMode {
+    /// As the engine has it.
+    Tiers(Mode),
+    /// Unoptimized code, then the peak compiler's O1, O2 and O3.
+    Ladder,
+}
+
 /// Forms of a function.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Stage {
@@ -180,7 +198,7 @@ fn is_option(arg: &OsString) -> bool {
     !number && !["inf", "nan"].contains(&&*behind.to_ascii_lowercase())
 }
 
-fn modes() -> impl TypedValueParser<Value = Mode> {
+fn modes() -> impl TypedValueParser<Value = RunMode> {
     let help = |tier| match tier {
         Tier::T0 => "only the interpreter",
         Tier::T1 => "only T1: every function is compiled at its first call, without optimization",
@@ -190,8 +208,22 @@ fn modes() -> impl TypedValueParser<Value = Mode> {
     let tiers = [Tier::T0, Tier::T1, Tier::T2, Tier::T3];
     let tiers = tiers.map(|tier| PossibleValue::new(tier.name()).help(help(tier)));
     let auto = PossibleValue::new("auto").help("from the interpreter up as functions get hot");
-    PossibleValuesParser::new([auto].into_iter().chain(tiers))
-        .map(|name| Tier::ALL.into_iter().find(|t| t.name() == name).map_or(Mode::Auto, Mode::Only))
+    let ladder = PossibleValue::new("ladder")
+        .help("unoptimized code, then LLVM's O1, O2 and O3 at 100, 1,000 and 10,000 calls");
+    PossibleValuesParser::new([auto].into_iter().chain(tiers).chain([ladder])).map(|name| {
+        let tier = Tier::ALL.into_iter().find(|tier| tier.name() == name);
+        match (tier, name.as_str()) {
+            (Some(tier), _) => RunMode::Tiers(Mode::Only(tier)),
+            (None, "ladder") => RunMode::Ladder,
+            (None, _) => RunMode::Tiers(Mode::Auto),
+        }
+    })
+}
+
+fn levels() -> impl TypedValueParser<Value = OptLevel> {
+    PossibleValuesParser::new(OptLevel::ALL.map(OptLevel::name)).map(|name| {
+        OptLevel::ALL.into_iter().find(|level| level.name() == name).unwrap_or_default()
+    })
 }
 
 fn presets() -> impl TypedValueParser<Value = Preset> {

@@ -1,13 +1,16 @@
 //! `cupola run`.
 
-use crate::args::{RunArgs, Stats};
+use crate::args::{RunArgs, RunMode, Stats};
 use crate::failure::Failure;
 use crate::host::{self, Exit, Output};
 use crate::input::{self, Program};
 use crate::values;
 use cupola::events::EventLog;
 use cupola::ir::FuncId;
-use cupola::{Config, Engine, Error, Instance, Module, Store, Value};
+use cupola::tuning::Tuning;
+use cupola::{Config, Engine, Error, Instance, Mode, Module, Store, Tier, Value};
+use cupola_runtime::OptLevel;
+use cupola_worker::{Worker, WorkerConfig};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -23,7 +26,7 @@ const TABLE_ROWS: usize = 40;
 pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     // The process ends next, so that waiting for compilations under way and giving memory back
     // piece by piece would be in vain.
-    let engine = ManuallyDrop::new(Engine::new(config(options))?);
+    let engine = ManuallyDrop::new(Engine::new(config(options)?)?);
     let program = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
     let module = &program.module;
     let (name, args) = what_to_call(&program, options, call_args)?;
@@ -71,12 +74,37 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     }
 }
 
-fn config(options: &RunArgs) -> Config {
-    let mut config = Config::new()
-        .with_generator(cupola_cranelift::baseline())
-        .with_generator(cupola_cranelift::optimizing());
-    config.mode = options.mode;
+fn config(options: &RunArgs) -> Result<Config, Failure> {
+    let mut config = Config::new().with_generator(cupola_cranelift::baseline());
     config.tuning = options.preset.tuning();
+    // Its process is started when something is to be compiled, and the executable is not looked
+    // for before.
+    let worker = Worker::new(WorkerConfig::default());
+    let needed = match options.mode {
+        RunMode::Tiers(mode) => {
+            config.mode = mode;
+            config = config.with_generator(cupola_cranelift::optimizing());
+            if !options.no_peak {
+                config = config.with_generator(worker.generator(Tier::T3, options.peak_opt));
+            }
+            mode == Mode::Only(Tier::T3)
+        }
+        RunMode::Ladder => {
+            config.tuning = Tuning::ladder();
+            let steps = [Tier::T2, Tier::T3, Tier::T4].into_iter().zip(OptLevel::ALL);
+            for (tier, level) in steps {
+                config = config.with_generator(worker.generator(tier, level));
+            }
+            true
+        }
+    };
+    if needed && options.no_peak {
+        let message = "this mode needs the peak compiler, which --no-peak forbids";
+        return Err(Failure::Input(message.to_owned()));
+    }
+    if needed {
+        worker.start().map_err(|error| Failure::Input(format!("the peak compiler: {error}")))?;
+    }
     config.stress = options.stress.clone();
     config.codegen.fuel = options.fuel.is_some();
     config.codegen.block_counts = options.block_counts;
@@ -85,7 +113,7 @@ fn config(options: &RunArgs) -> Config {
     if let Some(bytes) = options.max_memory {
         config.max_memory_pages = bytes / cupola::ir::PAGE_SIZE;
     }
-    config
+    Ok(config)
 }
 
 /// The exported function to call, and its arguments.

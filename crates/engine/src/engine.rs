@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Instant;
 
 /// Which tiers functions run in.
@@ -130,6 +130,8 @@ pub(crate) struct EngineInner {
     unavailable: AtomicU8,
     /// Whether it was said that the peak compiler had a fault.
     peak_fault_reported: AtomicBool,
+    /// Whether the code generators above T2 were asked if they can be had.
+    peak_looked_for: Once,
     pub events: EventStream,
     pub modules: Mutex<Vec<Weak<ModuleInner>>>,
     started: Instant,
@@ -201,6 +203,7 @@ impl Engine {
             ticker: Ticker::default(),
             unavailable: AtomicU8::new(0),
             peak_fault_reported: AtomicBool::new(false),
+            peak_looked_for: Once::new(),
             queue,
             events: EventStream::default(),
             modules: Mutex::default(),
@@ -377,12 +380,23 @@ impl EngineInner {
 
     /// Whether code of `tier` is to look for better code while it runs.
     pub fn climbs_from(&self, tier: Tier) -> bool {
-        tier >= Tier::T2 && self.available().has_above(tier)
+        if tier < Tier::T2 || !self.available().has_above(tier) {
+            return false;
+        }
+        self.peak_looked_for.call_once(|| {
+            for generator in &self.config.generators {
+                if let (true, Err(error)) = (generator.tier() > Tier::T2, generator.available()) {
+                    self.note_peak_fault(generator.tier(), &error);
+                }
+            }
+        });
+        self.available().has_above(tier)
     }
 
     /// The queue for compilations of a tier.
     pub fn queue_for(&self, tier: Tier) -> &Queue {
-        if tier >= Tier::T3 { &self.peak_queue } else { &self.queue }
+        let apart = tier >= Tier::T3 || self.generator(tier).is_some_and(|g| g.is_remote());
+        if apart { &self.peak_queue } else { &self.queue }
     }
 
     /// The peak compiler had a fault. Whatever comes after the first is in the statistics and the

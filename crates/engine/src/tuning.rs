@@ -127,6 +127,20 @@ impl Tuning {
         }
     }
 
+    /// The classic ladder: everything is compiled without optimization at once (T1), and again at
+    /// 100, 1,000 and 10,000 calls (T2, T3, T4), each time with more of it.
+    pub fn ladder() -> Tuning {
+        Tuning {
+            t4_calls: 10_000,
+            t1_back_edges: 100,
+            t2_back_edges: 1_000,
+            t3_samples: 4,
+            t4_samples: 16,
+            peak_after_ns: 0,
+            ..Tuning::with_calls(1, 100, 1_000)
+        }
+    }
+
     /// Calls at which a function is compiled by `tier`; none for T0.
     pub fn calls(&self, tier: Tier) -> Option<u32> {
         match tier {

@@ -179,6 +179,21 @@ pub trait CodeGenerator: Send + Sync {
     /// If it cannot be compiled, with the reason.
     fn compile(&self, request: &CompileRequest<'_>) -> Result<Artifact, CompileError>;
 
+    /// Whether it can be had, as far as can be told without starting anything. Asked once, when the
+    /// first code is compiled that this one's would take over from.
+    ///
+    /// # Errors
+    /// If it cannot.
+    fn available(&self) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Whether compiling is waiting for somebody else, rather than work; then it is done by a
+    /// thread of its own.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Whether it gains from seeing several functions at once ([`CodeGenerator::compile_unit`]).
     fn takes_units(&self) -> bool {
         false

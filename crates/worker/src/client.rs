@@ -287,16 +287,12 @@ impl State {
                 Ok(())
             }
             Err(StartError::Lost(reason)) => Err(self.lose(reason)),
-            Err(StartError::Absent(reason)) => self.give_up(CompileError::Absent(reason)),
-            Err(StartError::Hopeless(reason)) => self.give_up(CompileError::Unavailable(reason)),
+            Err(error) => {
+                let error = error.into_error();
+                self.given_up = Some(error.clone());
+                Err(error)
+            }
         }
-    }
-}
-
-impl State {
-    fn give_up(&mut self, error: CompileError) -> Result<(), CompileError> {
-        self.given_up = Some(error.clone());
-        Err(error)
     }
 }
 
@@ -340,6 +336,17 @@ impl CodeGenerator for WorkerGenerator {
 
     fn compile(&self, request: &CompileRequest<'_>) -> Result<Artifact, CompileError> {
         self.compile_unit(std::slice::from_ref(request))
+    }
+
+    fn available(&self) -> Result<(), CompileError> {
+        match self.shared.config.program {
+            Some(_) => Ok(()),
+            None => locate().map(|_| ()).map_err(StartError::into_error),
+        }
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 
     fn takes_units(&self) -> bool {

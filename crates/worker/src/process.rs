@@ -6,6 +6,7 @@
 
 use crate::client::WorkerConfig;
 use crate::protocol::{Greeting, Hello, frame, parse, read_frame};
+use cupola_runtime::CompileError;
 use rustix::process::{Pid, Resource, Rlimit, prlimit, setpriority_process};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,6 +33,17 @@ pub(crate) enum StartError {
     Hopeless(String),
     /// It was started and lost.
     Lost(String),
+}
+
+impl StartError {
+    /// The same for who wanted something compiled.
+    pub fn into_error(self) -> CompileError {
+        match self {
+            StartError::Absent(reason) => CompileError::Absent(reason),
+            StartError::Hopeless(reason) => CompileError::Unavailable(reason),
+            StartError::Lost(reason) => CompileError::Lost(reason),
+        }
+    }
 }
 
 impl Process {
