@@ -78,7 +78,7 @@ impl Case {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for &op in Op::ALL {
-        if !op.access().is_some_and(|(ty, _)| ty == Type::V128) {
+        if op.access().is_none_or(|(ty, _)| ty != Type::V128) {
             continue;
         }
         let offsets: &[u64] = if op.is_raw() { &[0, 5] } else { &[0, 3, 0xffff_fff0, 1 << 32] };
