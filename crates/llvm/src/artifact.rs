@@ -5,10 +5,11 @@ use crate::lower;
 use crate::lower::unit::{Position, Unit};
 use crate::object::{self, Blob, TRAP_SIZE};
 use crate::positions;
-use cupola_ir::SrcLoc;
+use cupola_ir::{SrcLoc, TrapCode};
 use cupola_runtime::{
     Artifact, CompileError, CompileRequest, Member, PositionSite, Tier, TrapSite,
 };
+use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 use std::collections::BTreeMap;
 
 /// Alignment of code: loops gain from whole fetch lines.
@@ -43,13 +44,40 @@ pub(crate) fn extract(
         entry_kind: request.code.entry_kind.clone(),
         members,
         align: blob.align.max(ALIGN) as u32,
-        traps: blob.traps.iter().map(|t| TrapSite { offset: t.offset, code: t.code }).collect(),
+        traps: trap_sites(&blob, unit.faults),
         positions: position_sites(&positions::lines(&file)?, &blob, &unit.positions),
         code: blob.bytes,
         relocs: blob.relocs,
         inlined: unit.inlined.clone(),
         deopts: unit.deopts.clone(),
     })
+}
+
+/// Trapping instructions: calls that became one, and if accesses may fault, every instruction that
+/// reads or writes memory but by the stack pointer or relative to the code. Those that are no
+/// accesses to linear memory do not fault, so it does no harm to list them.
+fn trap_sites(blob: &Blob, faults: bool) -> Vec<TrapSite> {
+    let mut sites: Vec<TrapSite> =
+        blob.traps.iter().map(|t| TrapSite { offset: t.offset, code: t.code }).collect();
+    if faults {
+        for inst in &mut Decoder::with_ip(64, &blob.bytes[..blob.code_len], 0, DecoderOptions::NONE)
+        {
+            let accesses = (0..inst.op_count()).any(|i| inst.op_kind(i) == OpKind::Memory);
+            let elsewhere =
+                matches!(inst.memory_base(), Register::RSP | Register::RBP | Register::RIP)
+                    && inst.memory_index() == Register::None;
+            if accesses
+                && !elsewhere
+                && inst.mnemonic() != Mnemonic::Lea
+                && inst.mnemonic() != Mnemonic::Nop
+            {
+                let code = TrapCode::MemOutOfBounds;
+                sites.push(TrapSite { offset: inst.ip() as u32, code });
+            }
+        }
+        sites.sort_unstable_by_key(|site| site.offset);
+    }
+    sites
 }
 
 /// The position of every place in the code: by the line table, but for traps, which say themselves

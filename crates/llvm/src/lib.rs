@@ -12,6 +12,8 @@
 //! - *Traps* are calls of functions that do not exist, one for each code and position. In the
 //!   object each of them is a relocation, which tells where the call is and what it means; the
 //!   call's bytes become an undefined instruction.
+//! - *Accesses out of bounds* of a guarded memory fault. Which instructions may is found by decoding
+//!   the code.
 //! - *Source positions* of calls come from the line table: the line number is an index of the
 //!   unit's positions.
 //! - *Calling convention*, stack checks, deoptimization exits and entries at loops are as

@@ -39,6 +39,8 @@ const MAX_ALIGN: u64 = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Blob {
     pub bytes: Vec<u8>,
+    /// How many of them, at the start, are instructions.
+    pub code_len: usize,
     pub align: u64,
     pub relocs: Vec<Reloc>,
     pub traps: Vec<TrapCall>,
@@ -70,7 +72,7 @@ pub(crate) fn place(file: &File<'_>) -> Result<Blob, CompileError> {
         sections.push((!executable, section));
     }
     sections.sort_by_key(|(data, _)| *data);
-    for (_, section) in &sections {
+    for (is_data, section) in &sections {
         if section.align() > MAX_ALIGN {
             return Err(codegen(format!("a section is aligned to {}", section.align())));
         }
@@ -79,6 +81,9 @@ pub(crate) fn place(file: &File<'_>) -> Result<Blob, CompileError> {
         blob.bytes.extend_from_slice(section.data().map_err(codegen)?);
         blob.align = blob.align.max(section.align());
         blob.starts.insert(section.index(), start as u64);
+        if !is_data {
+            blob.code_len = blob.bytes.len();
+        }
     }
     for (_, section) in &sections {
         for (offset, relocation) in section.relocations() {

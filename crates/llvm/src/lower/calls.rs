@@ -23,7 +23,10 @@ pub(super) fn buffer_slots(code: &Function) -> u32 {
     let needed = |inst: &InstData| match inst.op {
         Op::DeoptUnless | Op::Deopt | Op::OsrPoll => slots(&inst.args).max(results),
         Op::Dialect => slots(&inst.args).max(slots(&inst.results)),
-        Op::Call | Op::CallIndirect => slots(&inst.results),
+        Op::Call | Op::CallIndirect => {
+            let types: Vec<Type> = inst.results.iter().map(|&reg| code.regs[reg]).collect();
+            if abi::needs_result_area(&types) { slots(&inst.results) } else { 0 }
+        }
         _ => 0,
     };
     let blocks = code.block_order();

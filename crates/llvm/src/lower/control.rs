@@ -159,7 +159,9 @@ impl<'c> Lower<'_, '_, 'c> {
             (Type::I32 | Type::F32, Imm::Bits(bits)) => {
                 types.i32.const_int(bits & 0xffff_ffff, false)
             }
-            (Type::I64 | Type::F64 | Type::FuncRef | Type::ExternRef, Imm::Bits(bits)) => types.i64.const_int(bits, false),
+            (Type::I64 | Type::F64 | Type::FuncRef | Type::ExternRef, Imm::Bits(bits)) => {
+                types.i64.const_int(bits, false)
+            }
             (Type::V128, Imm::V128(bytes)) => {
                 let bits = u128::from_le_bytes(bytes);
                 types.i128.const_int_arbitrary_precision(&[bits as u64, (bits >> 64) as u64])

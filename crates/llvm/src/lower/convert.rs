@@ -64,13 +64,13 @@ impl<'c> Lower<'_, '_, 'c> {
     }
 
     /// Integer to float.
-    pub(super) fn to_float(&mut self, inst: &InstData, signed: bool) -> Result<()> {
+    pub(super) fn convert(&mut self, inst: &InstData, signed: bool) -> Result<()> {
         let x = self.int(inst.args[0])?;
         let ty = self.unit.ty(self.ty(inst.results[0])).into_float_type();
         let value = if signed {
-            self.b.build_signed_int_to_float(x, ty, "")?
+            self.b.build_signed_int_convert(x, ty, "")?
         } else {
-            self.b.build_unsigned_int_to_float(x, ty, "")?
+            self.b.build_unsigned_int_convert(x, ty, "")?
         };
         self.def(inst.results[0], value);
         Ok(())

@@ -22,7 +22,7 @@ impl<'c> Lower<'_, '_, 'c> {
             let ty = self.unit.types.i64.array_type(slots);
             self.buffer = Some(self.b.build_alloca(ty, "")?);
         }
-        let size = frame + slots * 8;
+        let size = frame.max(slots * 8);
         if size > SMALL_FRAME || calls::calls_functions(code) {
             self.check_stack(size)?;
         }
@@ -72,7 +72,7 @@ impl<'c> Lower<'_, '_, 'c> {
         self.trap_on(below, TrapCode::StackOverflow)?;
         if size > SMALL_FRAME {
             let room = self.b.build_int_sub(frame, limit, "")?;
-            let size = types.i64.const_int(size.into(), false);
+            let size = types.i64.const_int(2 * u64::from(size), false);
             let small = self.b.build_int_compare(IntPredicate::ULT, room, size, "")?;
             self.trap_on(small, TrapCode::StackOverflow)?;
         }

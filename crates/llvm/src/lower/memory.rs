@@ -1,8 +1,9 @@
 //! Memory: linear memory with its bounds checks, raw accesses, globals, fields of the context.
 //!
 //! Every access says to LLVM which of the kinds of memory it is to (`Tags`), of which no two
-//! overlap. Bounds are checked by compares, as in T2: LLVM may remove a load whose value is not
-//! used, which must not be what checks.
+//! overlap. Where a memory is reserved with a guard, an access out of bounds faults; that it is
+//! volatile keeps LLVM from dropping it or moving it across another one, which would lose the trap
+//! or the stores in front of it. Other accesses are checked by compares.
 //!
 //! A raw address is an integer; if it is a sum with the base of a memory in it, the access is made
 //! relative to the base as a pointer, which LLVM's loop analyses need.
@@ -13,13 +14,21 @@ use cupola_ir::{GlobalId, InstData, MemArg, MemId, Op, Reg, TrapCode};
 use cupola_runtime::{Helper, Place, VmContext, VmMemory};
 use inkwell::IntPredicate;
 use inkwell::types::{BasicTypeEnum, IntType};
-use inkwell::values::{BasicValueEnum, IntValue, MetadataValue, PointerValue};
+use inkwell::values::{BasicValue, BasicValueEnum, IntValue, MetadataValue, PointerValue};
 
 /// How a load fills a register from narrower memory.
 #[derive(Copy, Clone)]
 pub(super) enum Extension {
     Signed,
     Unsigned,
+}
+
+/// Where an access goes.
+#[derive(Copy, Clone)]
+pub(super) struct Address<'c> {
+    pointer: PointerValue<'c>,
+    /// It is not checked, and faults if it is out of bounds.
+    guarded: bool,
 }
 
 impl<'c> Lower<'_, '_, 'c> {
@@ -32,8 +41,8 @@ impl<'c> Lower<'_, '_, 'c> {
         tag: MetadataValue<'c>,
     ) -> Result<BasicValueEnum<'c>> {
         let value = self.b.build_load(ty, address, "")?;
-        let load = inkwell::values::BasicValue::as_instruction_value(&value)
-            .ok_or_else(|| codegen("a load is an instruction"))?;
+        let load =
+            value.as_instruction_value().ok_or_else(|| codegen("a load is an instruction"))?;
         load.set_alignment(align).map_err(codegen)?;
         load.set_metadata(tag, self.unit.kinds.tbaa).map_err(codegen)?;
         Ok(value)
@@ -78,8 +87,8 @@ impl<'c> Lower<'_, '_, 'c> {
     ) -> Result<PointerValue<'c>> {
         let address = self.offset(base, u64::from(offset))?;
         let value = self.load_as(self.unit.types.ptr.into(), address, 8, self.unit.tags.fixed)?;
-        let load = inkwell::values::BasicValue::as_instruction_value(&value)
-            .ok_or_else(|| codegen("a load is an instruction"))?;
+        let load =
+            value.as_instruction_value().ok_or_else(|| codegen("a load is an instruction"))?;
         let none = self.unit.cx.metadata_node(&[]);
         load.set_metadata(none, self.unit.kinds.invariant).map_err(codegen)?;
         Ok(value.into_pointer_value())
@@ -142,7 +151,7 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn load(&mut self, inst: &InstData) -> Result<()> {
         let ty = self.unit.ty(self.ty(inst.results[0]));
         let Some(address) = self.address(inst)? else { return self.out_of_bounds(inst) };
-        let value = self.load_as(ty, address, 1, self.unit.tags.heap)?;
+        let value = self.load_heap(ty, address)?;
         self.def(inst.results[0], value);
         Ok(())
     }
@@ -156,7 +165,7 @@ impl<'c> Lower<'_, '_, 'c> {
     ) -> Result<()> {
         let ty = self.unit.ty(self.ty(inst.results[0])).into_int_type();
         let Some(address) = self.address(inst)? else { return self.out_of_bounds(inst) };
-        let value = self.load_as(memory.into(), address, 1, self.unit.tags.heap)?.into_int_value();
+        let value = self.load_heap(memory.into(), address)?.into_int_value();
         let value = match extension {
             Extension::Signed => self.b.build_int_s_extend(value, ty, "")?,
             Extension::Unsigned => self.b.build_int_z_extend(value, ty, "")?,
@@ -169,7 +178,7 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn store(&mut self, inst: &InstData) -> Result<()> {
         let value = self.value(inst.args[1])?;
         let Some(address) = self.address(inst)? else { return self.out_of_bounds(inst) };
-        self.store_as(value, address, 1, self.unit.tags.heap)
+        self.store_heap(value, address)
     }
 
     /// Stores the low bits of an integer.
@@ -177,35 +186,66 @@ impl<'c> Lower<'_, '_, 'c> {
         let value = self.int(inst.args[1])?;
         let value = self.b.build_int_truncate(value, memory, "")?;
         let Some(address) = self.address(inst)? else { return self.out_of_bounds(inst) };
-        self.store_as(value.into(), address, 1, self.unit.tags.heap)
+        self.store_heap(value.into(), address)
     }
 
     /// The address of a checked or raw access; none if it is always out of bounds.
-    pub(super) fn address(&mut self, inst: &InstData) -> Result<Option<PointerValue<'c>>> {
+    pub(super) fn address(&mut self, inst: &InstData) -> Result<Option<Address<'c>>> {
         let Some(MemArg { memory, offset }) = inst.imm.mem() else {
             return Err(codegen("an access without a memory argument").into());
         };
         if inst.op.is_raw() {
             let pointer = self.raw_pointer(inst.args[0])?;
-            return Ok(Some(self.offset(pointer, offset)?));
+            return Ok(Some(Address { pointer: self.offset(pointer, offset)?, guarded: false }));
         }
         let (_, size) = inst.op.access().ok_or_else(|| codegen("not an access"))?;
         let i64 = self.unit.types.i64;
         let Some(reach) = offset.checked_add(u64::from(size)) else { return Ok(None) };
-        let reach = i64.const_int(reach, false);
+        let guarded = self.is_reserved(memory) && self.module.memories[memory].is_guarded(reach);
         let operand = self.int(inst.args[0])?;
         let index = match self.module.memories[memory].memory64 {
             true => operand,
             false => self.b.build_int_z_extend(operand, i64, "")?,
         };
+        if !guarded {
+            self.check_bounds(memory, index, reach)?;
+        }
+        self.unit.faults |= guarded;
+        let pointer = self.add_bytes(self.memory_base(memory)?, index)?;
+        Ok(Some(Address { pointer: self.offset(pointer, offset)?, guarded }))
+    }
+
+    /// Traps if `index + reach` is greater than the memory's length, or wraps around.
+    fn check_bounds(&mut self, memory: MemId, index: IntValue<'c>, reach: u64) -> Result<()> {
+        let reach = index.get_type().const_int(reach, false);
         let end = self.b.build_int_add(index, reach, "")?;
         let wraps = self.b.build_int_compare(IntPredicate::ULT, end, reach, "")?;
         self.trap_on(wraps, TrapCode::MemOutOfBounds)?;
         let len = self.memory_len(memory)?;
         let outside = self.b.build_int_compare(IntPredicate::UGT, end, len, "")?;
-        self.trap_on(outside, TrapCode::MemOutOfBounds)?;
-        let pointer = self.add_bytes(self.memory_base(memory)?, index)?;
-        Ok(Some(self.offset(pointer, offset)?))
+        self.trap_on(outside, TrapCode::MemOutOfBounds)
+    }
+
+    /// A load from linear memory or a raw address.
+    pub(super) fn load_heap(
+        &self,
+        ty: BasicTypeEnum<'c>,
+        address: Address<'c>,
+    ) -> Result<BasicValueEnum<'c>> {
+        let value = self.load_as(ty, address.pointer, 1, self.unit.tags.heap)?;
+        if let Some(load) = value.as_instruction_value() {
+            load.set_volatile(address.guarded).map_err(codegen)?;
+        }
+        Ok(value)
+    }
+
+    /// A store to linear memory or a raw address.
+    pub(super) fn store_heap(&self, value: BasicValueEnum<'c>, address: Address<'c>) -> Result<()> {
+        let store = self.b.build_store(address.pointer, value)?;
+        store.set_alignment(1).map_err(codegen)?;
+        store.set_volatile(address.guarded).map_err(codegen)?;
+        store.set_metadata(self.unit.tags.heap, self.unit.kinds.tbaa).map_err(codegen)?;
+        Ok(())
     }
 
     /// A raw address as a pointer: relative to the base of a memory if it is a sum with one.

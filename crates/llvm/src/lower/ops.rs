@@ -87,9 +87,9 @@ impl Lower<'_, '_, '_> {
             Op::I32TruncSatF32U | Op::I32TruncSatF64U | Op::I64TruncSatF32U | Op::I64TruncSatF64U =>
                 self.truncate_saturating(inst, false),
             Op::F32ConvertI32S | Op::F32ConvertI64S | Op::F64ConvertI32S | Op::F64ConvertI64S =>
-                self.to_float(inst, true),
+                self.convert(inst, true),
             Op::F32ConvertI32U | Op::F32ConvertI64U | Op::F64ConvertI32U | Op::F64ConvertI64U =>
-                self.to_float(inst, false),
+                self.convert(inst, false),
             Op::F32DemoteF64 => self.demote(inst),
             Op::F64PromoteF32 => self.promote(inst),
             Op::I32ReinterpretF32 | Op::I64ReinterpretF64 | Op::F32ReinterpretI32

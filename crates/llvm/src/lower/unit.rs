@@ -85,6 +85,8 @@ pub(crate) struct Unit<'c> {
     /// What line numbers stand for; they count from 1.
     pub positions: Vec<Position>,
     position_index: HashMap<Position, u32>,
+    /// There are accesses to memory that fault if they are out of bounds.
+    pub faults: bool,
     /// Deoptimization exits by number.
     pub deopts: Vec<FrameState>,
     /// Inlined calls of all functions.
@@ -152,6 +154,7 @@ impl<'c> Unit<'c> {
             members: HashMap::new(),
             positions: Vec::new(),
             position_index: HashMap::new(),
+            faults: false,
             deopts: Vec::new(),
             inlined: Vec::new(),
             debug,

@@ -16,7 +16,7 @@ impl<'c> Lower<'_, '_, 'c> {
         ty: BasicTypeEnum<'c>,
     ) -> Result<Option<BasicValueEnum<'c>>> {
         match self.address(inst)? {
-            Some(address) => Ok(Some(self.load_as(ty, address, 1, self.unit.tags.heap)?)),
+            Some(address) => Ok(Some(self.load_heap(ty, address)?)),
             None => {
                 self.out_of_bounds(inst)?;
                 Ok(None)
@@ -73,7 +73,7 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn store_lane(&mut self, inst: &InstData, lanes: Lanes) -> Result<()> {
         let lane = self.lane(inst, inst.args[1], lanes)?;
         match self.address(inst)? {
-            Some(address) => self.store_as(lane, address, 1, self.unit.tags.heap),
+            Some(address) => self.store_heap(lane, address),
             None => self.out_of_bounds(inst),
         }
     }
