@@ -68,9 +68,9 @@ impl<'c> Lower<'_, '_, 'c> {
         let x = self.int(inst.args[0])?;
         let ty = self.unit.ty(self.ty(inst.results[0])).into_float_type();
         let value = if signed {
-            self.b.build_signed_int_convert(x, ty, "")?
+            self.b.build_signed_int_to_float(x, ty, "")?
         } else {
-            self.b.build_unsigned_int_convert(x, ty, "")?
+            self.b.build_unsigned_int_to_float(x, ty, "")?
         };
         self.def(inst.results[0], value);
         Ok(())

@@ -19,6 +19,7 @@ mod ops;
 pub(crate) mod unit;
 mod vector;
 mod vector_memory;
+mod vector_widen;
 
 use crate::error::{Result, codegen};
 use cupola_ir::analysis::{Cfg, LoopHeaders};

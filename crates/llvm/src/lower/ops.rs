@@ -2,8 +2,8 @@
 
 use super::Lower;
 use super::memory::Extension::{Signed, Unsigned};
-use super::vector::Half::{HighSigned, HighUnsigned, LowSigned, LowUnsigned};
 use super::vector::Lanes;
+use super::vector_widen::Half::{HighSigned, HighUnsigned, LowSigned, LowUnsigned};
 use crate::error::{Result, codegen};
 use cupola_ir::{Imm, InstData, Op};
 use inkwell::FloatPredicate as F;
