@@ -21,7 +21,7 @@ fn bad_usage() {
         ("fly", "unrecognized subcommand 'fly'"),
         ("run", "<FILE>"),
         ("run examples/fib.cir --mode t9", "possible values: auto, t0, t1, t2, t3"),
-        ("run examples/fib.cir --mode t3 --invoke fib 1", "tier t3 is not available"),
+        ("run examples/fib.cir --mode t3 --no-peak --invoke fib 1", "--no-peak forbids"),
         ("run examples/fib.cir --preset quick", "default, development, production"),
         (
             "run examples/fib.cir --stress gc",
