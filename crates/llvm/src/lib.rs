@@ -20,6 +20,9 @@
 //!   `cupola_runtime::abi` and T2 have them. Frame pointers are kept, and no call becomes a jump:
 //!   recursion that does not end must meet the stack limit.
 //!
+//! Building this needs LLVM 22 (Debian: `llvm-22-dev libpolly-22-dev zlib1g-dev libzstd-dev`), whose
+//! `llvm-config-22` is looked for on the path, or where `LLVM_SYS_221_PREFIX` says.
+//!
 //! What is not here: unwind tables, and the process in which the engine runs this.
 
 mod artifact;

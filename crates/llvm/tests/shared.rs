@@ -1,5 +1,6 @@
 //! What the other code generators are tested by, on this one: every opcode against its evaluation
 //! function, calls, memory, loops, deoptimization.
+#![expect(clippy::duplicate_mod, reason = "each file of tests brings what is common to them")]
 
 #[path = "../../cranelift/tests/calls.rs"]
 mod calls;
