@@ -8,7 +8,7 @@ use cupola::tuning::Preset;
 use cupola::{Mode, Tier};
 use cupola_runtime::OptLevel;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Runs programs, starting in an interpreter and climbing to optimized native code.
@@ -22,7 +22,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a program
-    #[command(after_help = crate::host::HELP)]
+    #[command(after_help = crate::host::HELP, override_usage = USAGE)]
     Run(Box<RunArgs>),
     /// Show a program in one of the forms it takes on its way to machine code
     Dump(DumpArgs),
@@ -33,15 +33,34 @@ pub enum Command {
     },
 }
 
+/// How `cupola run` is used.
+const USAGE: &str = "\
+cupola run [OPTIONS] FILE [ARGS]...
+       cupola run [OPTIONS] --invoke NAME FILE [ARGS]...
+       cupola run [OPTIONS] FILE --invoke NAME [ARGS]... [OPTIONS]";
+
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The program: WebAssembly (.wasm, .wat), or the engine's text format (.cir)
+    /// The program: WebAssembly (.wasm, .wat), or the engine's text format (.cir). All that stands
+    /// behind it goes to a WebAssembly program, options too; those of this command stand before.
+    /// (Behind a .cir file, and behind `FILE --invoke NAME ARGS`, they may follow.)
     pub file: PathBuf,
 
     /// Call this exported function, with arguments as its signature has them, and print its
-    /// results one a line; without this the exported function `main` is called, of WebAssembly `_start`
-    #[arg(long, num_args = 1.., value_names = ["NAME", "ARGS"])]
-    pub invoke: Vec<String>,
+    /// results one a line; without this the exported function `main` is called, of WebAssembly
+    /// `_start`
+    #[arg(long, value_name = "NAME")]
+    pub invoke: Option<String>,
+
+    /// Let a WASI program use this directory and all in it, under its own path or the one behind
+    /// `::`; may be given several times
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = dir)]
+    pub dir: Vec<PreopenedDir>,
+
+    /// Set an environment variable of a WASI program, without a value to that of this process;
+    /// may be given several times
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    pub env: Vec<Variable>,
 
     /// The tiers to run in
     #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
@@ -84,8 +103,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     pub fuel: Option<u64>,
 
-    /// End the program with a trap after this time
-    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    /// End the program with a trap after this time, in seconds or with a unit (ms, s, m, h)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 
     /// Let a linear memory have at most this size (K, M or G may stand behind the number)
@@ -170,9 +189,64 @@ pub enum Stats {
     Json(PathBuf),
 }
 
-/// Takes the arguments of the function to be called off the command line, since `-1` and `-inf`
-/// look like options: what follows the name behind `--invoke`, up to the next option.
-pub fn split_call_args(argv: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+/// A directory for a WASI program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreopenedDir {
+    pub host: PathBuf,
+    pub guest: String,
+}
+
+/// An environment variable for a WASI program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    /// None: as in this process.
+    pub value: Option<String>,
+}
+
+/// Options of `run` whose value is the next word.
+const WITH_VALUE: [&str; 10] = [
+    "invoke", "dir", "env", "mode", "peak-opt", "preset", "stress", "fuel", "timeout", "max-memory",
+];
+
+/// Takes what is for the program off the command line: gives what is for this command, and the
+/// program's arguments, or those of the function to be called.
+pub fn split_program_args(argv: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    let mut argv: Vec<OsString> = argv.collect();
+    if argv.get(1).is_none_or(|command| command != "run") {
+        return (argv, Vec::new());
+    }
+    let mut file = 2;
+    while let Some(word) = argv.get(file).and_then(|word| word.to_str()) {
+        let Some(option) = word.strip_prefix('-') else { break };
+        let long = option.strip_prefix('-').unwrap_or_default();
+        file += if WITH_VALUE.contains(&long) { 2 } else { 1 };
+        if word == "--" {
+            break;
+        }
+    }
+    if file >= argv.len() {
+        return (argv, Vec::new());
+    }
+    let behind = argv.split_off(file + 1);
+    let invokes = |word: &OsString| word.to_str().is_some_and(|w| w.starts_with("--invoke"));
+    let cir = Path::new(&argv[file]).extension().is_some_and(|extension| extension == "cir");
+    if !cir && !behind.first().is_some_and(invokes) {
+        return (argv, behind);
+    }
+    let (options, call_args) = split_call_args(behind.into_iter());
+    // With all options before the file, a `--` in front of it stays where it is.
+    if argv[file - 1] == "--" {
+        argv.splice(file - 1..file - 1, options);
+    } else {
+        argv.extend(options);
+    }
+    (argv, call_args)
+}
+
+/// Takes the arguments of the function to be called out of options, since `-1` and `-inf` look
+/// like options: what follows the name behind `--invoke`, up to the next option.
+fn split_call_args(argv: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut argv = argv.peekable();
     let mut rest = Vec::new();
     let mut call_args = Vec::new();
@@ -250,9 +324,39 @@ fn stats(text: &str) -> Result<Stats, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "ms" => 1e-3,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => {
+            return Err("not a duration: write a number of seconds, or 10ms, 2s, 3m, 1h".to_owned());
+        }
+    };
+    let number = &text[..text.len() - unit.len()];
+    let number: f64 = number.parse().map_err(|_| "not a duration".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+fn dir(text: &str) -> Result<PreopenedDir, String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() {
+        return Err("write HOST or HOST::GUEST".to_owned());
+    }
+    Ok(PreopenedDir { host: host.into(), guest: guest.to_owned() })
+}
+
+fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err("write NAME or NAME=VALUE".to_owned());
+    }
+    Ok(Variable { name: name.to_owned(), value })
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
@@ -288,29 +392,72 @@ mod tests {
     }
 
     #[test]
-    fn call_arguments_end_at_the_next_option() {
-        let check = |line: &str, rest: &str, args: &str| {
-            let split = split_call_args(line.split(' ').map(OsString::from));
-            let words = |text: &str| text.split_whitespace().map(OsString::from).collect();
-            assert_eq!(split, (words(rest), words(args)), "{line}");
-        };
-        check("run f --invoke g 1 -2 -.5 --log", "run f --invoke g --log", "1 -2 -.5");
-        check("run --invoke=g -inf -NaN -0x8 -h", "run --invoke=g -h", "-inf -NaN -0x8");
-        check("run f --invoke --log 3", "run f --invoke --log 3", "");
-        check("run f --invoke", "run f --invoke", "");
-        check("dump f --stage asm", "dump f --stage asm", "");
+    fn options_with_a_value_are_those_of_the_parser() {
+        let mut command = Cli::command();
+        command.build();
+        for option in command.find_subcommand("run").expect("there").get_opts() {
+            let name = option.get_long().expect("all have long names");
+            let takes = option.get_action().takes_values() && !option.is_require_equals_set();
+            assert_eq!(WITH_VALUE.contains(&name), takes, "--{name}");
+        }
+    }
+
+    #[track_caller]
+    fn check(line: &str, rest: &str, args: &str) {
+        let split = split_program_args(line.split(' ').map(OsString::from));
+        let words = |text: &str| text.split_whitespace().map(OsString::from).collect();
+        assert_eq!(split, (words(rest), words(args)), "{line}");
     }
 
     #[test]
-    fn sizes_and_times() {
+    fn all_behind_the_file_is_the_programs() {
+        check("c run f.wasm -x --mode t0 y", "c run f.wasm", "-x --mode t0 y");
+        check("c run --mode t0 --log f.wasm -- a", "c run --mode t0 --log f.wasm", "-- a");
+        check("c run --dir=a --env b f.wasm c", "c run --dir=a --env b f.wasm", "c");
+        check("c run --stats f.wasm --stats", "c run --stats f.wasm", "--stats");
+        check("c run -- -f.wasm --log", "c run -- -f.wasm", "--log");
+        check("c run f.wasm x --invoke y", "c run f.wasm", "x --invoke y");
+        check("c run --invoke g f.wasm -1 2", "c run --invoke g f.wasm", "-1 2");
+        check("c run", "c run", "");
+        check("c run --mode", "c run --mode", "");
+        check("c run --mode t0", "c run --mode t0", "");
+        check("c dump f.wasm --stage asm", "c dump f.wasm --stage asm", "");
+    }
+
+    #[test]
+    fn call_arguments_end_at_the_next_option() {
+        check("c run f --invoke g 1 -2 -.5 --log", "c run f --invoke g --log", "1 -2 -.5");
+        check("c run f --invoke=g -inf -NaN -0x8 -h", "c run f --invoke=g -h", "-inf -NaN -0x8");
+        check("c run f.cir --log --invoke g 3", "c run f.cir --log --invoke g", "3");
+        check("c run f --invoke --log 3", "c run f --invoke --log 3", "");
+        check("c run f --invoke", "c run f --invoke", "");
+        check("c run -- f --invoke g 1", "c run --invoke g -- f", "1");
+    }
+
+    #[test]
+    fn sizes_times_directories_variables() {
         assert_eq!(bytes("64K"), Ok(65536));
         assert_eq!(bytes("3"), Ok(3));
         for text in ["", "K", "-1", "1T", "99999999999G"] {
             assert!(bytes(text).is_err(), "{text}");
         }
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for text in ["", "-1", "nan", "inf", "1e30"] {
-            assert!(seconds(text).is_err(), "{text}");
+        for (text, millis) in [("0.5", 500), ("20ms", 20), ("1.5s", 1500), ("2m", 120_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
+        for text in ["", "-1", "nan", "inf", "1e30", "ms", "1d", "1.2.3s", "99999999999999999999h"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        let both = |host: &str, guest: &str| {
+            Ok(PreopenedDir { host: host.into(), guest: guest.to_owned() })
+        };
+        assert_eq!(dir("a"), both("a", "a"));
+        assert_eq!(dir("a/b::/"), both("a/b", "/"));
+        assert!(dir("").is_err() && dir("::a").is_err() && dir("a::").is_err());
+        let value = |text| variable(text).map(|variable| variable.value);
+        assert_eq!(value("A=b=c"), Ok(Some("b=c".to_owned())));
+        assert_eq!(value("A="), Ok(Some(String::new())));
+        assert_eq!(value("A"), Ok(None));
+        assert!(variable("=a").is_err());
     }
 }

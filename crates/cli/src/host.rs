@@ -14,6 +14,10 @@ Functions that a program can import:
   env.exit(i32)
       end the program with this exit code
 
+WebAssembly programs can also import all of WASI preview 1 (wasi_snapshot_preview1). They get
+this process's standard streams, FILE and ARGS as arguments, the variables of --env, and the
+directories of --dir. With --invoke, an exported `_initialize` is called first.
+
 Exit codes: 0 or the program's own; 1 after a trap or an error in the program; 2 if the command
 line or the file is wrong.";
 
@@ -29,7 +33,8 @@ impl fmt::Display for Exit {
 
 impl std::error::Error for Exit {}
 
-/// The program's stdout: written line by line to a terminal, in blocks to anything else.
+/// The program's stdout: written line by line to a terminal and where WASI writes to it as well, in
+/// blocks to anything else.
 #[derive(Clone)]
 pub struct Output {
     out: Arc<Mutex<BufWriter<Stdout>>>,
@@ -37,10 +42,10 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn new() -> Output {
+    pub fn new(shared: bool) -> Output {
         // What `Stdout` itself buffers is at most one line, and passed on by `flush`.
         let out = Arc::new(Mutex::new(BufWriter::new(stdout())));
-        Output { out, by_line: stdout().is_terminal() }
+        Output { out, by_line: shared || stdout().is_terminal() }
     }
 
     pub fn line(&self, value: Value) -> Result<(), WriteError> {

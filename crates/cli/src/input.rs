@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use cupola::ir::{Diagnostics, FuncKind};
 use cupola::{Dialects, Engine, Imports, Instance, Module, Store};
 use cupola_wasm::Options;
+use cupola_wasm::wasi::{self, WasiCtx};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,18 +22,30 @@ impl Program {
         if self.wasm.is_some() { "_start" } else { "main" }
     }
 
+    /// Whether it is WebAssembly that imports functions of WASI, of whatever version.
+    pub fn uses_wasi(&self) -> bool {
+        self.wasm.is_some()
+            && self.module.ir().funcs.values().any(|func| match &func.kind {
+                FuncKind::Import { module, .. } => module.starts_with("wasi_"),
+                FuncKind::Defined => false,
+            })
+    }
+
     /// Makes an instance in a store; of WebAssembly, this runs the module's start function.
     pub fn instantiate(
         &self,
         store: &mut Store,
         imports: Imports,
+        wasi: Option<WasiCtx>,
     ) -> Result<Instance, cupola_wasm::Error> {
-        match &self.wasm {
-            None => Ok(Instance::new(store, &self.module, &imports)?),
-            Some(module) => {
-                Ok(cupola_wasm::Instance::new(store, module, &imports.into())?.engine())
-            }
+        let Some(module) = &self.wasm else {
+            return Ok(Instance::new(store, &self.module, &imports)?);
+        };
+        let mut imports = cupola_wasm::Imports::from(imports);
+        if let Some(ctx) = wasi {
+            wasi::add_to(&mut imports, ctx);
         }
+        Ok(cupola_wasm::Instance::new(store, module, &imports)?.engine())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The `cupola` command: the one place where front ends and tiers are put together.
 //!
-//! Exit codes: 0, or what the program says by `env.exit`; 1 for a trap, an error in the program, or
-//! a compilation that was asked for and failed; 2 for bad usage or input.
+//! Exit codes: 0, or what the program says by `env.exit` or WASI's `proc_exit`; 1 for a trap, an
+//! error in the program, or a compilation that was asked for and failed; 2 for bad usage or input.
 
 mod args;
 mod dump;
@@ -16,9 +16,9 @@ use clap::{CommandFactory, Parser};
 use failure::Failure;
 
 fn main() {
-    let (argv, call_args) = args::split_call_args(std::env::args_os());
+    let (argv, program_args) = args::split_program_args(std::env::args_os());
     let outcome = match Cli::parse_from(argv).command {
-        Command::Run(options) => run::run(&options, &call_args),
+        Command::Run(options) => run::run(&options, &program_args),
         Command::Dump(options) => dump::dump(&options).map(|()| 0),
         Command::Completions { shell } => {
             let mut script = Vec::new();

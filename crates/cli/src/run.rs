@@ -1,15 +1,16 @@
 //! `cupola run`.
 
-use crate::args::{RunArgs, RunMode, Stats};
+use crate::args::{PreopenedDir, RunArgs, RunMode, Stats, Variable};
 use crate::failure::Failure;
 use crate::host::{self, Exit, Output};
 use crate::input::{self, Program};
 use crate::values;
 use cupola::events::EventLog;
-use cupola::ir::FuncId;
+use cupola::ir::{FuncId, TrapCode};
 use cupola::tuning::Tuning;
-use cupola::{Config, Engine, Error, Instance, Mode, Module, Store, Tier, Value};
+use cupola::{Config, Engine, Error, Mode, Module, Store, Tier, Value};
 use cupola_runtime::OptLevel;
+use cupola_wasm::wasi::{self, WasiBuilder, WasiCtx};
 use cupola_worker::{Worker, WorkerConfig};
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -19,24 +20,29 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::Duration;
 
+/// What is said of a program that `--timeout` ended.
+const TOO_LONG: &str = "it ran longer than --timeout allows";
+
+/// How long after the timeout a program may be in a host function, or on its way out.
+const HOST_GRACE: Duration = Duration::from_millis(500);
+
 /// Most functions in the table of statistics; the JSON has all.
 const TABLE_ROWS: usize = 40;
 
 /// Runs a program; gives the exit code.
-pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
+pub fn run(options: &RunArgs, program_args: &[OsString]) -> Result<i32, Failure> {
     // The process ends next, so that waiting for compilations under way and giving memory back
     // piece by piece would be in vain.
     let engine = ManuallyDrop::new(Engine::new(config(options)?)?);
     let program = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
     let module = &program.module;
-    let (name, args) = what_to_call(&program, options, call_args)?;
-    let output = Output::new();
-    let mut store = ManuallyDrop::new(Store::new(&engine));
-    let store = &mut *store;
-    let instance = instantiate(&program, store, &output)?;
-    if let Some(fuel) = options.fuel {
-        store.set_fuel(fuel);
-    }
+    let call = what_to_call(&program, options, program_args)?;
+    let uses_wasi = program.uses_wasi();
+    let wasi = match uses_wasi {
+        true => Some(wasi_ctx(options, program_args)?),
+        false => None,
+    };
+    let output = Output::new(uses_wasi);
     // Opened before the program runs, so that a wrong path is not noticed at its end.
     let json = match &options.stats {
         Some(Stats::Json(path)) => Some((path, File::create(path).map_err(cannot_write(path))?)),
@@ -44,12 +50,22 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     };
     let log = options.log.then(|| EventLog::start(&engine, stderr()));
     let log = log.transpose().map_err(|error| Failure::Input(error.to_string()))?;
+    let mut store = ManuallyDrop::new(Store::new(&engine));
+    let store = &mut *store;
+    if let Some(fuel) = options.fuel {
+        store.set_fuel(fuel);
+    }
     if let Some(timeout) = options.timeout {
-        interrupt_after(store, timeout)?;
+        interrupt_after(store, timeout, &output)?;
     }
 
-    let result = instance.call(store, name, &args);
+    let result = execute(&program, store, &output, wasi, &call);
 
+    if let Err(error) = &result
+        && !matches!(error, cupola_wasm::Error::Engine(Error::Trap(_)))
+    {
+        return result.map(|_| 0).map_err(|error| failure(error, options));
+    }
     let printed = finish_output(&output, result.as_deref().unwrap_or_default());
     if let Some(log) = log {
         log.finish().map_err(|error| Failure::Input(format!("cannot write the log: {error}")))?;
@@ -66,12 +82,92 @@ pub fn run(options: &RunArgs, call_args: &[OsString]) -> Result<i32, Failure> {
     }
     match result {
         Ok(_) => printed.map(|()| 0),
-        Err(Error::Trap(trap)) => match trap.host_error().and_then(|e| e.downcast_ref::<Exit>()) {
-            Some(exit) => printed.map(|()| exit.0),
-            None => Err(Failure::Program(trap.to_string())),
+        Err(error) => match exit_code(&error) {
+            Some(code) => printed.map(|()| code),
+            None => Err(failure(error, options)),
         },
-        Err(error) => Err(error.into()),
     }
+}
+
+/// What to call: a function with arguments, and perhaps one that sets the program up before.
+struct Call<'a> {
+    initializer: Option<&'static str>,
+    name: &'a str,
+    args: Vec<Value>,
+}
+
+fn execute(
+    program: &Program,
+    store: &mut Store,
+    output: &Output,
+    wasi: Option<WasiCtx>,
+    call: &Call<'_>,
+) -> Result<Vec<Value>, cupola_wasm::Error> {
+    let instance = program.instantiate(store, host::imports(output), wasi)?;
+    if let Some(initializer) = call.initializer {
+        instance.call(store, initializer, &[])?;
+    }
+    Ok(instance.call(store, call.name, &call.args)?)
+}
+
+/// The exit code, if the program ended by giving one.
+fn exit_code(error: &cupola_wasm::Error) -> Option<i32> {
+    if let Some(code) = wasi::exit_code(error) {
+        return Some(code as i32);
+    }
+    let cupola_wasm::Error::Engine(Error::Trap(trap)) = error else { return None };
+    trap.host_error()?.downcast_ref().map(|exit: &Exit| exit.0)
+}
+
+/// What to tell of an error that the program, or its instantiation, ended with.
+fn failure(error: cupola_wasm::Error, options: &RunArgs) -> Failure {
+    match error {
+        cupola_wasm::Error::Engine(Error::MissingImport { module, .. })
+            if ["wasi_unstable", "wasi_snapshot_preview0"].contains(&&*module) =>
+        {
+            Failure::Input(format!(
+                "`{}` is made for WASI preview 0 (`{module}`), which is not supported; build it for \
+                 preview 1 (the target wasm32-wasip1, or wasm32-wasi of a C compiler)",
+                options.file.display()
+            ))
+        }
+        cupola_wasm::Error::Engine(error @ Error::MissingImport { .. }) => {
+            Failure::Input(format!("{error}\n{}", host::HELP))
+        }
+        cupola_wasm::Error::Engine(Error::Trap(trap))
+            if trap.code() == Some(TrapCode::Interrupted) && options.timeout.is_some() =>
+        {
+            Failure::Program(format!("{trap}\n{TOO_LONG}"))
+        }
+        cupola_wasm::Error::Engine(error) => error.into(),
+        cupola_wasm::Error::Segment(_) => Failure::Program(error.to_string()),
+        error => Failure::Input(error.to_string()),
+    }
+}
+
+/// What a WASI program sees.
+fn wasi_ctx(options: &RunArgs, program_args: &[OsString]) -> Result<WasiCtx, Failure> {
+    let mut builder = WasiBuilder::new();
+    builder.inherit_stdio().arg(&options.file);
+    if options.invoke.is_none() {
+        builder.args(program_args);
+    }
+    for Variable { name, value } in &options.env {
+        match value {
+            Some(value) => _ = builder.env(name, value),
+            None => {
+                if let Some(value) = std::env::var_os(name) {
+                    builder.env(name, value);
+                }
+            }
+        }
+    }
+    for PreopenedDir { host, guest } in &options.dir {
+        builder.preopened_dir(host, guest).map_err(|error| {
+            Failure::Input(format!("--dir: cannot open `{}`: {error}", host.display()))
+        })?;
+    }
+    builder.build().map_err(|error| Failure::Input(error.to_string()))
 }
 
 fn config(options: &RunArgs) -> Result<Config, Failure> {
@@ -120,10 +216,10 @@ fn config(options: &RunArgs) -> Result<Config, Failure> {
 fn what_to_call<'a>(
     program: &Program,
     options: &'a RunArgs,
-    call_args: &[OsString],
-) -> Result<(&'a str, Vec<Value>), Failure> {
+    program_args: &[OsString],
+) -> Result<Call<'a>, Failure> {
     let module = &program.module;
-    let (name, wanted) = match options.invoke.first() {
+    let (name, wanted) = match &options.invoke {
         Some(name) => (name.as_str(), true),
         None => (program.start(), false),
     };
@@ -133,10 +229,20 @@ fn what_to_call<'a>(
     let takes_nothing = |func: FuncId| module.ir().func_sig(func).params.is_empty();
     match (export(name), wanted) {
         (Some(func), true) => {
-            let args = values::parse(module, func, call_args).map_err(Failure::Input)?;
-            Ok((name, args))
+            let args = values::parse(module, func, program_args).map_err(Failure::Input)?;
+            let initializer = export("_initialize").filter(|&func| takes_nothing(func));
+            let initializer = initializer.filter(|_| name != "_initialize");
+            Ok(Call { initializer: initializer.map(|_| "_initialize"), name, args })
         }
-        (Some(func), false) if takes_nothing(func) => Ok((name, Vec::new())),
+        (Some(_), false) if !program_args.is_empty() && !program.uses_wasi() => {
+            Err(Failure::Input(format!(
+                "`{file}` takes no arguments, but `{}` is behind it; options stand before the file",
+                program_args[0].display()
+            )))
+        }
+        (Some(func), false) if takes_nothing(func) => {
+            Ok(Call { initializer: None, name, args: Vec::new() })
+        }
         (None, true) => {
             let found =
                 if module.func(name).is_some() { "is not exported" } else { "is not there" };
@@ -149,23 +255,20 @@ fn what_to_call<'a>(
     }
 }
 
-fn instantiate(program: &Program, store: &mut Store, output: &Output) -> Result<Instance, Failure> {
-    program.instantiate(store, host::imports(output)).map_err(|error| match error {
-        cupola_wasm::Error::Engine(error @ Error::MissingImport { .. }) => {
-            Failure::Input(format!("{error}\n{}", host::HELP))
-        }
-        cupola_wasm::Error::Engine(error) => error.into(),
-        cupola_wasm::Error::Segment(_) => Failure::Program(error.to_string()),
-        error => Failure::Input(error.to_string()),
-    })
-}
-
-/// Interrupts what the store runs after a time, from a thread that ends with the process.
-fn interrupt_after(store: &Store, timeout: Duration) -> Result<(), Failure> {
+/// Interrupts what runs in a store after a time, from a thread that ends with the process. A host
+/// function is not interrupted: if the program waits in one, the process ends.
+fn interrupt_after(store: &Store, timeout: Duration, output: &Output) -> Result<(), Failure> {
     let handle = store.interrupt_handle();
+    let output = output.clone();
     let wait = move || {
         std::thread::sleep(timeout);
         handle.interrupt();
+        std::thread::sleep(HOST_GRACE);
+        // Nobody is left to be told that this fails.
+        let _ = output.flush();
+        let failure = Failure::Program(format!("the program waits in a host function; {TOO_LONG}"));
+        failure.print();
+        std::process::exit(failure.exit_code());
     };
     let thread = std::thread::Builder::new().name("cupola-timeout".to_owned()).spawn(wait);
     thread.map(drop).map_err(|error| Failure::Input(format!("cannot start a thread: {error}")))

@@ -31,7 +31,7 @@ fn bad_usage() {
         ("run examples/fib.cir --stats=xml", "--stats=json:FILE"),
         ("run examples/fib.cir --invoke fib 1 --stats=json:/no/such/dir/f", "/no/such/dir/f"),
         ("run examples/fib.cir --timeout=-1", "--timeout"),
-        ("run examples/fib.cir --timeout=soon", "not a number of seconds"),
+        ("run examples/fib.cir --timeout=soon", "not a duration: write"),
         ("run examples/fib.cir --max-memory=1X", "not a number of bytes"),
         ("run examples/dispatch.cir --invoke evaluate --max-memory 1K", "above the limit of 0"),
         ("run examples/fib.cir --fuel=-1", "--fuel"),

@@ -22,10 +22,10 @@ const PROGRAM: &str = r#"(module
 fn a_program_runs_in_every_tier() {
     let file = TempFile::new("wat", PROGRAM);
     for mode in ["t0", "t1", "t2", "auto"] {
-        let output = cupola(["run", file.name(), "--mode", mode]);
+        let output = cupola(["run", "--mode", mode, file.name()]);
         assert_eq!(output.stdout, "42\n", "in {mode}");
         assert_eq!(output.code, Some(7), "in {mode}");
-        let output = cupola(["run", file.name(), "--mode", mode, "--invoke", "fib", "15"]);
+        let output = cupola(["run", "--mode", mode, file.name(), "--invoke", "fib", "15"]);
         assert_eq!(output.stdout, "610\n", "in {mode}");
     }
 }
