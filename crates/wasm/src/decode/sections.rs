@@ -270,6 +270,9 @@ impl Sections {
         import: Option<ImportName>,
         offset: u64,
     ) -> Result<(), Error> {
+        if ty.table64 {
+            return Err(Error::unsupported("a table with 64-bit indices", offset));
+        }
         let element = val_type(wasmparser::ValType::Ref(ty.element_type), offset)?;
         let Some(element) = RefType::of(element) else {
             return Err(Error::unsupported(format!("a table of {element}"), offset));
