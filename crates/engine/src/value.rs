@@ -213,6 +213,8 @@ impl HostValue for u128 {
 /// A list of Rust values that stands for a function's parameters or results: `()`, one value, or
 /// a tuple of up to nine.
 pub trait ValueList: Sized {
+    /// How many slots the values take.
+    const SLOTS: usize;
     /// The types.
     fn types() -> SmallVec<[Type; 6]>;
     /// Writes the values into the first slots.
@@ -227,6 +229,7 @@ pub(crate) const MAX_LIST_SLOTS: usize = 18;
 macro_rules! single {
     ($($ty:ty)*) => {$(
         impl ValueList for $ty {
+            const SLOTS: usize = <$ty as HostValue>::TYPE.slots() as usize;
             fn types() -> SmallVec<[Type; 6]> {
                 SmallVec::from_slice(&[<$ty as HostValue>::TYPE])
             }
@@ -256,6 +259,7 @@ impl Cursor {
 macro_rules! tuple {
     ($($T:ident $i:tt),*) => {
         impl<$($T: HostValue),*> ValueList for ($($T,)*) {
+            const SLOTS: usize = 0 $(+ $T::TYPE.slots() as usize)*;
             fn types() -> SmallVec<[Type; 6]> {
                 SmallVec::from_slice(&[$($T::TYPE),*])
             }
@@ -272,6 +276,7 @@ macro_rules! tuple {
 }
 
 impl ValueList for () {
+    const SLOTS: usize = 0;
     fn types() -> SmallVec<[Type; 6]> {
         SmallVec::new()
     }

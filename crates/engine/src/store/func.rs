@@ -113,9 +113,22 @@ impl<P: ValueList, R: ValueList> TypedFunc<P, R> {
     /// # Panics
     /// If it belongs to another store, or a host function panics.
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R, Error> {
+        // Most lists are short, and clearing slots for the longest would be felt.
+        if P::SLOTS <= 4 && R::SLOTS <= 4 {
+            self.call_with([0; 4], store, params)
+        } else {
+            self.call_with([0; MAX_LIST_SLOTS], store, params)
+        }
+    }
+
+    #[inline]
+    fn call_with<const SLOTS: usize>(
+        &self,
+        mut slots: [u64; SLOTS],
+        store: &mut impl AsStoreMut,
+        params: P,
+    ) -> Result<R, Error> {
         let (instance, func) = self.func.target(store.as_store().0);
-        // Parameter and result lists have at most nine values.
-        let mut slots = [0; MAX_LIST_SLOTS];
         params.write(&mut slots);
         instance.run(func, &mut slots)?;
         Ok(R::read(&slots))
