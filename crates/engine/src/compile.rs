@@ -14,6 +14,7 @@ use cupola_runtime::{
 };
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -97,9 +98,16 @@ impl ModuleInner {
             .map_err(|error| CompileError::Codegen(error.to_string()))
     }
 
-    /// Generates an artifact for a unit.
-    pub fn generate(&self, unit: Unit, data: &FuncData) -> Result<Artifact, CompileError> {
-        self.with_request(unit, data, |generator, request| generator.compile(request))
+    /// Generates an artifact for a unit, as long as it is wanted.
+    pub fn generate(
+        &self,
+        unit: Unit,
+        data: &FuncData,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Artifact, CompileError> {
+        self.with_request(unit, data, |generator, request| {
+            generator.compile_unit_while(slice::from_ref(request), wanted)
+        })
     }
 
     /// The code generator's intermediate code for a unit, as text.
@@ -140,15 +148,21 @@ impl ModuleInner {
         then(&**generator, &request)
     }
 
-    /// Compiles and links a unit. A panic in the compiler is an error like others.
-    pub fn compile(&self, unit: Unit, data: &FuncData) -> Result<Arc<CodeVersion>, CompileError> {
+    /// Compiles and links a unit, as long as it is wanted. A panic in the compiler is an error like
+    /// others.
+    pub fn compile(
+        &self,
+        unit: Unit,
+        data: &FuncData,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Arc<CodeVersion>, CompileError> {
         let fault = self.engine.stress.compile_fault();
         if fault == Some(CompileFault::Fail) {
             return Err(CompileError::Codegen("failed by a stress mode".to_owned()));
         }
         let made = catch_unwind(AssertUnwindSafe(|| {
             assert!(fault != Some(CompileFault::Panic), "panic by a stress mode");
-            self.generate(unit, data)
+            self.generate(unit, data, wanted)
         }));
         self.link(made.map_err(|payload| CompileError::Panic(panic_message(&*payload)))??)
     }

@@ -17,8 +17,8 @@ use cupola_runtime::{CodeGenerator, CodegenOptions, CompileError, Tier};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Once, Weak};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Once, OnceLock, Weak};
 use std::time::Instant;
 
 /// Which tiers functions run in.
@@ -128,8 +128,8 @@ pub(crate) struct EngineInner {
     pub ticker: Ticker,
     /// The tiers whose code generators turned out not to be available.
     unavailable: AtomicU8,
-    /// Whether it was said that the peak compiler had a fault.
-    peak_fault_reported: AtomicBool,
+    /// The first fault of the peak compiler.
+    peak_fault: OnceLock<CompileError>,
     /// Whether the code generators above T2 were asked if they can be had.
     peak_looked_for: Once,
     pub events: EventStream,
@@ -202,7 +202,7 @@ impl Engine {
             peak_queue: Queue::new(1, config.tuning.queue_bound),
             ticker: Ticker::default(),
             unavailable: AtomicU8::new(0),
-            peak_fault_reported: AtomicBool::new(false),
+            peak_fault: OnceLock::new(),
             peak_looked_for: Once::new(),
             queue,
             events: EventStream::default(),
@@ -230,6 +230,12 @@ impl Engine {
     /// The code generator of a tier.
     pub fn generator(&self, tier: Tier) -> Option<Arc<dyn CodeGenerator>> {
         self.inner.generator(tier).cloned()
+    }
+
+    /// The first fault of the code generators above T2, if there was any; also that none is
+    /// installed, which is not known before one is wanted.
+    pub fn peak_fault(&self) -> Option<&CompileError> {
+        self.inner.peak_fault.get()
     }
 
     /// Waits until the compile queue is empty.
@@ -329,7 +335,7 @@ impl Module {
         self.check_defined(func)?;
         let data = self.inner.data(func).map_err(Error::InvalidModule)?;
         self.inner
-            .generate(Unit { func, tier, osr }, data)
+            .generate(Unit { func, tier, osr }, data, &|| true)
             .map_err(|error| self.compile_error(func, tier, error))
     }
 
@@ -406,8 +412,8 @@ impl EngineInner {
             let gone: TierSet = Tier::ALL.into_iter().filter(|&above| above >= tier).collect();
             self.unavailable.fetch_or(gone.bits(), Ordering::Relaxed);
         }
-        let absent = matches!(error, CompileError::Absent(_));
-        if !absent && !self.peak_fault_reported.swap(true, Ordering::Relaxed) {
+        let first = self.peak_fault.set(error.clone()).is_ok();
+        if first && !matches!(error, CompileError::Absent(_)) {
             self.warn_once(format!("the peak compiler: {error}; code stays in the tier below"));
         }
     }

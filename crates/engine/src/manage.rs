@@ -232,19 +232,22 @@ impl ModuleInner {
         }
         let waited = job.queued_at.elapsed();
         data.stats.dequeued(unit.tier, waited.as_nanos() as u64);
+        // With nobody left who could run the code, a compiler that takes long is not waited for.
+        let wanted = || Arc::strong_count(self) > 1;
         // A failure is in the statistics; the function stays where it is.
-        let _ = self.compile_after(unit, waited);
+        let _ = self.compile_after(unit, waited, &wanted);
     }
 
     /// Compiles and installs a unit on this thread, at once; gives the installed version.
     pub fn compile_now(self: &Arc<Self>, unit: Unit) -> Result<Arc<CodeVersion>, CompileError> {
-        self.compile_after(unit, Duration::ZERO)
+        self.compile_after(unit, Duration::ZERO, &|| true)
     }
 
     fn compile_after(
         self: &Arc<Self>,
         unit: Unit,
         waited: Duration,
+        wanted: &dyn Fn() -> bool,
     ) -> Result<Arc<CodeVersion>, CompileError> {
         let Unit { func, tier, osr } = unit;
         let entry = entry_point(osr);
@@ -253,9 +256,9 @@ impl ModuleInner {
         let waited_micros = waited.as_micros() as u64;
         self.emit(func, || EventKind::CompileStarted { tier, entry, waited_micros });
         let started = Instant::now();
-        let mut outcome = self.compile(unit, data);
+        let mut outcome = self.compile(unit, data, wanted);
         if matches!(outcome, Err(CompileError::NoRoom)) && self.make_room(func, data, entry) {
-            outcome = self.compile(unit, data);
+            outcome = self.compile(unit, data, wanted);
         }
         let nanos = started.elapsed().as_nanos() as u64;
         data.stats.compiled(tier, nanos);
@@ -278,7 +281,7 @@ impl ModuleInner {
                 data.manage.lock().policy.failed(entry, tier, &error);
                 data.stats.compile_failed(tier, &error.to_string());
                 self.react_to_fault(func, data, tier, &error);
-                if let CompileError::Panic(message) = &error {
+                if let (CompileError::Panic(message), true) = (&error, tier < Tier::T3) {
                     self.engine.warn_once(format!(
                         "compilation of %{} for {tier} panicked: {message}; it stays where it was",
                         self.ir.func_name(func)
@@ -306,6 +309,7 @@ impl ModuleInner {
                 self.emit(func, || EventKind::Pinned { max_tier, reason: pin.reason });
             }
             CompileError::Unavailable(_) | CompileError::Absent(_) => {}
+            CompileError::Panic(_) if tier >= Tier::T3 => {}
             _ => return,
         }
         self.engine.note_peak_fault(tier, error);

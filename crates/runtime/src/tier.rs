@@ -163,6 +163,9 @@ pub enum CompileError {
     /// The code generator is not installed, which is not a fault.
     #[error("not installed: {0}")]
     Absent(String),
+    /// Nobody wants the code any more.
+    #[error("given up, nobody wants it any more")]
+    Abandoned,
 }
 
 /// Turns functions into artifacts. One object serves all threads at once.
@@ -211,6 +214,20 @@ pub trait CodeGenerator: Send + Sync {
             Some(first) => self.compile(first),
             None => Err(CompileError::Unsupported("a unit of no functions".to_owned())),
         }
+    }
+
+    /// As [`CodeGenerator::compile_unit`], but given up soon after `wanted` says that nobody wants
+    /// the code any more. A generator that takes long, or waits, asks now and then.
+    ///
+    /// # Errors
+    /// As [`CodeGenerator::compile_unit`], and [`CompileError::Abandoned`].
+    fn compile_unit_while(
+        &self,
+        unit: &[CompileRequest<'_>],
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Artifact, CompileError> {
+        let _ = wanted;
+        self.compile_unit(unit)
     }
 
     /// The code generator's own intermediate code, as text, for `dump --stage clif`.

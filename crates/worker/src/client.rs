@@ -27,7 +27,8 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,9 @@ impl Default for WorkerConfig {
     }
 }
 
+/// So often it is looked whether the answer to a request is wanted still.
+pub(crate) const ATTENTION: Duration = Duration::from_millis(20);
+
 /// A compiler in a process of its own, which is started when it is first needed.
 pub struct Worker {
     shared: Arc<Shared>,
@@ -87,6 +91,8 @@ struct Keeper {
 struct Job {
     /// Frames of the declarations and of the unit; none: only see to it that the process runs.
     frames: Option<(Vec<u8>, Vec<u8>)>,
+    /// Set when nobody waits for the answer any more.
+    abandoned: Arc<AtomicBool>,
     answer: Sender<Result<Option<Reply>, CompileError>>,
 }
 
@@ -106,13 +112,18 @@ impl Worker {
     /// # Errors
     /// Says why it cannot be had.
     pub fn start(&self) -> Result<(), CompileError> {
-        self.shared.ask(None).map(|_| ())
+        self.shared.ask(None, &|| true).map(|_| ())
     }
 }
 
 impl Shared {
-    fn ask(&self, frames: Option<(Vec<u8>, Vec<u8>)>) -> Result<Option<Reply>, CompileError> {
+    fn ask(
+        &self,
+        frames: Option<(Vec<u8>, Vec<u8>)>,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Reply>, CompileError> {
         let (answer, answers) = channel();
+        let abandoned = Arc::new(AtomicBool::new(false));
         {
             let mut keeper = self.keeper.lock();
             let keeper = match &mut *keeper {
@@ -121,10 +132,20 @@ impl Shared {
                     CompileError::Unavailable(format!("no thread for the compiler: {error}"))
                 })?),
             };
-            keeper.send(Job { frames, answer });
+            keeper.send(Job { frames, abandoned: abandoned.clone(), answer });
         }
-        let ended = || CompileError::Unavailable("the compiler's thread ended".to_owned());
-        answers.recv().map_err(|_| ended())?
+        loop {
+            match answers.recv_timeout(ATTENTION) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if wanted() => {}
+                // The answer comes all the same, once the process is ended.
+                Err(RecvTimeoutError::Timeout) => abandoned.store(true, Ordering::Relaxed),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let reason = "the compiler's thread ended".to_owned();
+                    return Err(CompileError::Unavailable(reason));
+                }
+            }
+        }
     }
 }
 
@@ -180,7 +201,7 @@ impl State {
         loop {
             match self.jobs.try_recv() {
                 Ok(job) => {
-                    let answer = self.work(job.frames);
+                    let answer = self.work(job.frames, &job.abandoned);
                     // Whoever asked may have gone.
                     let _ = job.answer.send(answer);
                 }
@@ -247,7 +268,14 @@ impl State {
         self.given_up.clone().unwrap_or(CompileError::Lost(reason))
     }
 
-    fn work(&mut self, frames: Option<(Vec<u8>, Vec<u8>)>) -> Result<Option<Reply>, CompileError> {
+    fn work(
+        &mut self,
+        frames: Option<(Vec<u8>, Vec<u8>)>,
+        abandoned: &AtomicBool,
+    ) -> Result<Option<Reply>, CompileError> {
+        if abandoned.load(Ordering::Relaxed) {
+            return Err(CompileError::Abandoned);
+        }
         if let Some(error) = &self.given_up {
             return Err(error.clone());
         }
@@ -264,10 +292,15 @@ impl State {
                 process.declarations = declarations;
             }
             process.send(&unit, deadline)?;
-            parse(&process.receive(deadline)?)
+            parse(&process.receive_unless(deadline, abandoned)?)
         };
         match exchange() {
             Ok(reply) => Ok(Some(reply)),
+            Err(_) if abandoned.load(Ordering::Relaxed) => {
+                // It is busy with what nobody wants, and ending it is no loss.
+                self.process = None;
+                Err(CompileError::Abandoned)
+            }
             Err(error) => {
                 let reason = process.describe("did not answer", &error);
                 Err(self.lose(reason))
@@ -304,16 +337,21 @@ struct WorkerGenerator {
 }
 
 impl WorkerGenerator {
-    fn ask(&self, wanted: Wanted, unit: &[CompileRequest<'_>]) -> Result<Reply, CompileError> {
+    fn ask(
+        &self,
+        what: Wanted,
+        unit: &[CompileRequest<'_>],
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Reply, CompileError> {
         let Some(first) = unit.first() else {
             return Err(CompileError::Unsupported("a unit of no functions".to_owned()));
         };
         let too_large = |error: io::Error| CompileError::TooLarge(error.to_string());
         let frames = (
             declarations_frame(first.module, first.context).map_err(too_large)?,
-            unit_frame(wanted, self.level, first.options, unit).map_err(too_large)?,
+            unit_frame(what, self.level, first.options, unit).map_err(too_large)?,
         );
-        match self.shared.ask(Some(frames))? {
+        match self.shared.ask(Some(frames), wanted)? {
             Some(Reply::Failed(error)) => Err(error),
             Some(reply) => Ok(reply),
             None => Err(CompileError::Lost("the compiler gave no answer".to_owned())),
@@ -354,22 +392,30 @@ impl CodeGenerator for WorkerGenerator {
     }
 
     fn compile_unit(&self, unit: &[CompileRequest<'_>]) -> Result<Artifact, CompileError> {
-        match self.ask(Wanted::Artifact, unit)? {
+        self.compile_unit_while(unit, &|| true)
+    }
+
+    fn compile_unit_while(
+        &self,
+        unit: &[CompileRequest<'_>],
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Artifact, CompileError> {
+        match self.ask(Wanted::Artifact, unit, wanted)? {
             Reply::Artifact(mut artifact) => {
                 artifact.tier = self.tier;
                 validate(&artifact, unit).map_err(|problem| {
-                    CompileError::Codegen(format!("the compiler's answer is wrong: {problem}"))
+                    CompileError::Lost(format!("the compiler's answer is wrong: {problem}"))
                 })?;
                 Ok(*artifact)
             }
-            _ => Err(CompileError::Codegen("the compiler answered something else".to_owned())),
+            _ => Err(CompileError::Lost("the compiler answered something else".to_owned())),
         }
     }
 
     fn dump(&self, request: &CompileRequest<'_>) -> Result<String, CompileError> {
-        match self.ask(Wanted::Dump, std::slice::from_ref(request))? {
+        match self.ask(Wanted::Dump, std::slice::from_ref(request), &|| true)? {
             Reply::Text(text) => Ok(text),
-            _ => Err(CompileError::Codegen("the compiler answered something else".to_owned())),
+            _ => Err(CompileError::Lost("the compiler answered something else".to_owned())),
         }
     }
 }

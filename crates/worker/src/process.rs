@@ -4,7 +4,7 @@
 //! size and make it fault on what it writes next. So limits are set from outside, right behind the
 //! start, before the worker has got anything to do.
 
-use crate::client::WorkerConfig;
+use crate::client::{ATTENTION, WorkerConfig};
 use crate::protocol::{Greeting, Hello, frame, parse, read_frame};
 use cupola_runtime::CompileError;
 use rustix::process::{Pid, Resource, Rlimit, prlimit, setpriority_process};
@@ -14,7 +14,8 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// A worker that runs, or ran.
 pub(crate) struct Process {
@@ -99,13 +100,25 @@ impl Process {
 
     /// Sends a frame.
     pub fn send(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        Timed { socket: &self.socket, deadline }.write_all(bytes)
+        Timed { socket: &self.socket, deadline, abandoned: None }.write_all(bytes)
     }
 
     /// Receives a frame.
-    pub fn receive(&mut self, deadline: Instant) -> io::Result<Vec<u8>> {
-        let frame = read_frame(&mut Timed { socket: &self.socket, deadline })?;
-        frame.ok_or_else(|| ErrorKind::UnexpectedEof.into())
+    fn receive(&mut self, deadline: Instant) -> io::Result<Vec<u8>> {
+        self.receive_timed(Timed { socket: &self.socket, deadline, abandoned: None })
+    }
+
+    /// Receives a frame, unless that is abandoned meanwhile.
+    pub fn receive_unless(
+        &mut self,
+        deadline: Instant,
+        abandoned: &AtomicBool,
+    ) -> io::Result<Vec<u8>> {
+        self.receive_timed(Timed { socket: &self.socket, deadline, abandoned: Some(abandoned) })
+    }
+
+    fn receive_timed(&self, mut socket: Timed<'_>) -> io::Result<Vec<u8>> {
+        read_frame(&mut socket)?.ok_or_else(|| ErrorKind::UnexpectedEof.into())
     }
 
     /// What can be waited for: readable between requests means that it ended, or babbles.
@@ -149,12 +162,17 @@ impl Drop for Process {
 struct Timed<'a> {
     socket: &'a UnixStream,
     deadline: Instant,
+    /// Set when nothing is to be waited for any more.
+    abandoned: Option<&'a AtomicBool>,
 }
 
 impl Timed<'_> {
-    fn left(&self) -> io::Result<Option<std::time::Duration>> {
+    fn left(&self) -> io::Result<Duration> {
+        if self.abandoned.is_some_and(|abandoned| abandoned.load(Ordering::Relaxed)) {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
         match self.deadline.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => Ok(Some(left)),
+            Some(left) if !left.is_zero() => Ok(left),
             _ => Err(ErrorKind::TimedOut.into()),
         }
     }
@@ -162,14 +180,22 @@ impl Timed<'_> {
 
 impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(buffer)
+        loop {
+            let left = self.left()?;
+            let wait = if self.abandoned.is_some() { left.min(ATTENTION) } else { left };
+            self.socket.set_read_timeout(Some(wait))?;
+            match self.socket.read(buffer) {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                result => return result,
+            }
+        }
     }
 }
 
 impl Write for Timed<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(self.left()?)?;
+        self.socket.set_write_timeout(Some(self.left()?))?;
         self.socket.write(buffer)
     }
 

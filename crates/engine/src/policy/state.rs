@@ -247,7 +247,7 @@ impl FuncState {
                 self.cool();
             }
             // The compiler did not get to it, and whether it may be asked is not known here.
-            CompileError::Unavailable(_) | CompileError::Absent(_) => {}
+            CompileError::Unavailable(_) | CompileError::Absent(_) | CompileError::Abandoned => {}
             _ => self.entry_mut(entry).failed.insert(tier),
         }
     }
