@@ -215,19 +215,22 @@ impl ModuleInner {
 
     /// A worker takes a job.
     pub fn run_job(self: &Arc<Self>, job: &Job) {
-        let unit = job.unit;
+        let mut unit = job.unit;
         let entry = entry_point(unit.osr);
         let Some(data) = self.existing(unit.func) else { return };
         {
             let mut manage = data.manage.lock();
             let request = Request { entry, tier: unit.tier, priority: 0 };
             let env = self.engine.environment();
-            if !self.engine.policy.still_wanted(&manage.policy, &request, &env) {
-                manage.policy.cancelled(entry, unit.tier);
-                drop(manage);
-                data.stats.cancelled();
-                self.emit(unit.func, || EventKind::CompileCancelled { tier: unit.tier, entry });
-                return;
+            match self.engine.policy.reconsider(&manage.policy, &request, &env) {
+                Some(tier) => unit.tier = tier,
+                None => {
+                    manage.policy.cancelled(entry, unit.tier);
+                    drop(manage);
+                    data.stats.cancelled();
+                    self.emit(unit.func, || EventKind::CompileCancelled { tier: unit.tier, entry });
+                    return;
+                }
             }
         }
         let waited = job.queued_at.elapsed();

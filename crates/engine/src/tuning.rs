@@ -45,6 +45,11 @@ pub struct Tuning {
     /// compilation takes, so what is lost by having gone through T1 is less than 5% of that wait;
     /// and a loop that ends before has cost no optimization.
     pub t2_back_edges: u32,
+    /// A loop gets an entry at its header only if it goes around so often that it reaches T1's
+    /// threshold within this many calls of its function; else, code for calls is enough. Without
+    /// this, functions that are called often with a few short loops each filled the queue with an
+    /// entry for every loop.
+    pub osr_calls: u32,
     /// Hotness in back edges, as T0 and T1 count them, at which a loop gets a T3 entry. T2 does not
     /// count; a loop in it is compiled for T3 by samples. This is for loops that T2 could not take.
     pub t3_back_edges: u32,
@@ -108,6 +113,7 @@ impl Tuning {
             t4_calls: t3_calls.saturating_mul(10),
             t1_back_edges: 1_000,
             t2_back_edges: 10_000,
+            osr_calls: 10,
             t3_back_edges: 10_000_000,
             t4_back_edges: 100_000_000,
             t3_samples: 10,

@@ -195,8 +195,10 @@ pub trait Policy: Send + Sync {
     /// its code was discarded, and the pin; what is queued and installed the engine tells.
     fn on_event(&self, state: &mut FuncState, event: &PolicyEvent, env: &Environment) -> Decision;
 
-    /// Whether a compilation that waited is still worth being started.
-    fn still_wanted(&self, state: &FuncState, request: &Request, env: &Environment) -> bool;
+    /// What a compilation that waited is to be started for when its turn has come: the tier asked
+    /// for, or a better one that the function has become hot enough for meanwhile; none if it is no
+    /// longer worth it.
+    fn reconsider(&self, state: &FuncState, request: &Request, env: &Environment) -> Option<Tier>;
 
     /// Chooses the code that has to go so that `bytes` more find room for code of hotness `heat`.
     /// Gives indexes into `candidates`; none if that code is not worth what it would displace.

@@ -371,15 +371,43 @@ fn waiting_compilations_become_pointless() {
     sim.call(100, 10);
     let (request, _) = sim.under_way[0];
     let mut env = sim.env();
-    assert!(sim.policy.still_wanted(&sim.state, &request, &env));
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), Some(Tier::T1));
     env.now_ns += 20 * SECOND;
-    assert!(!sim.policy.still_wanted(&sim.state, &request, &env), "went cold");
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), None, "went cold");
     env.now_ns = sim.now;
     env.available = TierSet::up_to(Tier::T0);
-    assert!(!sim.policy.still_wanted(&sim.state, &request, &env), "tier gone");
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), None, "tier gone");
     let env = sim.env();
     sim.state.installed(EntryPoint::Call, Tier::T2);
-    assert!(!sim.policy.still_wanted(&sim.state, &request, &env), "better code is there");
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), None, "better code is there");
+}
+
+#[test]
+fn what_became_hotter_while_it_waited_skips_a_tier() {
+    let mut sim = Simulation::new(Tuning::default(), up_to_t2());
+    sim.call(100, 10);
+    let (request, _) = sim.under_way[0];
+    assert_eq!(request.tier, Tier::T1);
+    sim.state.heat.add(900, sim.now, &Tuning::default().decay);
+    let env = sim.env();
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), Some(Tier::T2));
+    sim.state.pin = Some(Pin { max_tier: Tier::T1, reason: "a test".to_owned() });
+    assert_eq!(sim.policy.reconsider(&sim.state, &request, &env), Some(Tier::T1));
+}
+
+#[test]
+fn short_loops_of_functions_called_often_get_no_entries() {
+    let policy = ThresholdPolicy::new(Tuning::default());
+    let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
+    for (calls, entries) in [(1, 1), (10, 1), (11, 0), (500, 0)] {
+        let mut state = FuncState::new(1, 0);
+        let loop_id = LoopId::from_u32(0);
+        let event = PolicyEvent::BackEdges { loop_id, count: 1_000, running: Tier::T0, calls };
+        let decision = policy.on_event(&mut state, &event, &env);
+        let asked = |entry| decision.compile.iter().filter(|r| r.entry == entry).count();
+        assert_eq!(asked(EntryPoint::Loop(loop_id)), entries, "{calls} calls");
+        assert_eq!(asked(EntryPoint::Call), usize::from(calls > 1), "{calls} calls");
+    }
 }
 
 #[test]

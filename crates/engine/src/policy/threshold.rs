@@ -193,7 +193,12 @@ impl ThresholdPolicy {
 
         let current = installed.max(running);
         let target = self.target(state, entry, current, heat, env);
-        if let (None, Some(goal)) = (pending, target) {
+        // What is called often and loops little each time needs no entry at the loop: the next
+        // call enters the code for calls.
+        let edges = state.loops[loop_id.as_u32() as usize].heat.total() as f64;
+        let reached = edges * f64::from(self.tuning.osr_calls);
+        let stays = reached >= calls as f64 * f64::from(self.tuning.t1_back_edges);
+        if let (None, Some(goal), true) = (pending, target, stays) {
             self.request(&mut decision, entry, goal, heat, env);
         }
         // A function that is called again is entered by calls too; without that, each activation
@@ -286,6 +291,40 @@ impl ThresholdPolicy {
         }
         decision
     }
+
+    /// Whether code of `tier` for `entry` is worth being compiled by one that finds the time.
+    fn is_wanted(
+        &self,
+        state: &FuncState,
+        entry: EntryPoint,
+        tier: Tier,
+        env: &Environment,
+    ) -> bool {
+        if !env.available.contains(tier)
+            || !state.allows(entry, tier)
+            || state.entry(entry).installed >= tier
+        {
+            return false;
+        }
+        // A call entry may have been asked for because of a loop, so the hottest counts.
+        let reaches = |heated: EntryPoint| {
+            let heat = state.heat_at(heated, env.now_ns, &self.tuning.decay);
+            let threshold = self.threshold(state, heated, tier);
+            let samples = match heated {
+                EntryPoint::Call => None,
+                EntryPoint::Loop(id) => {
+                    let samples = state.loops[id.as_u32() as usize].samples;
+                    Some(samples.at(env.now_ns, &self.tuning.decay))
+                }
+            };
+            threshold.is_some_and(|threshold| heat >= threshold * WANTED_SHARE)
+                || samples
+                    .zip(self.sample_threshold(state, tier))
+                    .is_some_and(|(samples, threshold)| samples >= threshold * WANTED_SHARE)
+        };
+        let mut loops = (0..state.loops.len() as u32).map(LoopId::from_u32).map(EntryPoint::Loop);
+        reaches(entry) || entry == EntryPoint::Call && loops.any(reaches)
+    }
 }
 
 impl Policy for ThresholdPolicy {
@@ -321,32 +360,14 @@ impl Policy for ThresholdPolicy {
         }
     }
 
-    fn still_wanted(&self, state: &FuncState, request: &Request, env: &Environment) -> bool {
+    fn reconsider(&self, state: &FuncState, request: &Request, env: &Environment) -> Option<Tier> {
         let Request { entry, tier, .. } = *request;
-        if !env.available.contains(tier)
-            || !state.allows(entry, tier)
-            || state.entry(entry).installed >= tier
-        {
-            return false;
+        if !self.is_wanted(state, entry, tier, env) {
+            return None;
         }
-        // A call entry may have been asked for because of a loop, so the hottest counts.
-        let reaches = |heated: EntryPoint| {
-            let heat = state.heat_at(heated, env.now_ns, &self.tuning.decay);
-            let threshold = self.threshold(state, heated, tier);
-            let samples = match heated {
-                EntryPoint::Call => None,
-                EntryPoint::Loop(id) => {
-                    let samples = state.loops[id.as_u32() as usize].samples;
-                    Some(samples.at(env.now_ns, &self.tuning.decay))
-                }
-            };
-            threshold.is_some_and(|threshold| heat >= threshold * WANTED_SHARE)
-                || samples
-                    .zip(self.sample_threshold(state, tier))
-                    .is_some_and(|(samples, threshold)| samples >= threshold * WANTED_SHARE)
-        };
-        let mut loops = (0..state.loops.len() as u32).map(LoopId::from_u32).map(EntryPoint::Loop);
-        reaches(entry) || entry == EntryPoint::Call && loops.any(reaches)
+        // Tiers above T2 are compiled elsewhere and wait there.
+        let better = env.available.iter().filter(|&better| better > tier && better <= Tier::T2);
+        better.rev().find(|&better| self.is_wanted(state, entry, better, env)).or(Some(tier))
     }
 
     fn evict(&self, candidates: &[EvictionCandidate], bytes: u64, heat: f64) -> Option<Vec<usize>> {
