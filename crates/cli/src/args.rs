@@ -206,7 +206,16 @@ pub struct Variable {
 
 /// Options of `run` whose value is the next word.
 const WITH_VALUE: [&str; 10] = [
-    "invoke", "dir", "env", "mode", "peak-opt", "preset", "stress", "fuel", "timeout", "max-memory",
+    "invoke",
+    "dir",
+    "env",
+    "mode",
+    "peak-opt",
+    "preset",
+    "stress",
+    "fuel",
+    "timeout",
+    "max-memory",
 ];
 
 /// Takes what is for the program off the command line: gives what is for this command, and the

@@ -9,7 +9,13 @@ fn run_with_little_address_space(options: &[&str]) -> Output {
         (if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))))"#;
     std::fs::write(&path, text).expect("the temporary directory can be written");
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 4194304 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_cupola"), "run"]);
+    command.args([
+        "-c",
+        "ulimit -v 4194304 && exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_cupola"),
+        "run",
+    ]);
     command.args(options).arg(&path);
     command.output().expect("the command runs")
 }

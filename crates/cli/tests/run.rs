@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Done, TempFile, cupola, line};
+use common::{Done, TempFile, cupola, line, root};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const MODES: [&str; 4] = ["auto", "t0", "t1", "t2"];
@@ -42,6 +43,27 @@ fn every_mode_and_stress_mode_gives_the_same() {
         for (call, expected) in EXAMPLES {
             check(&line(&format!("run {options} {call}")), 0, &format!("{expected}\n"));
         }
+    }
+}
+
+/// `perf` looks for names of code in a file in `/tmp`, whatever `TMPDIR` says.
+#[test]
+fn names_of_code_for_perf() {
+    let fib = root().join("examples/fib.cir");
+    let child = Command::new(env!("CARGO_BIN_EXE_cupola"))
+        .args(["run", "--perf-map", "--mode", "t1", fib.to_str().unwrap(), "--invoke", "fib", "20"])
+        .env("TMPDIR", "/nowhere")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let map = format!("/tmp/perf-{}.map", child.id());
+    assert!(child.wait_with_output().unwrap().status.success());
+    let text = std::fs::read_to_string(&map).unwrap();
+    std::fs::remove_file(&map).unwrap();
+    let fields: Vec<_> = text.lines().map(|line| line.splitn(3, ' ').collect::<Vec<_>>()).collect();
+    let fib = fields.iter().find(|fields| fields[2] == "cupola:fib [t1]").expect(&text);
+    for number in &fib[..2] {
+        assert_ne!(u64::from_str_radix(number, 16).unwrap(), 0);
     }
 }
 

@@ -1,19 +1,22 @@
 //! The system's part: two views of the same pages, and making other cores see new code. Linux.
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{
+    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap, munmap,
+};
 use rustix::thread::{MembarrierCommand, MembarrierQuery, membarrier, membarrier_query};
+use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
-/// Pages of a memory file, mapped twice: to write, and to read and execute. No view is writable
-/// and executable. Pages take up memory once they are touched.
+/// Shared pages without a file, mapped twice: to write, and to read and execute. No view is
+/// writable and executable. Pages take up memory once they are touched.
 ///
-/// The file is shared memory: a forked child that goes on without `exec` writes to its parent's
-/// code.
+/// A memory file would do as well, but `perf` takes it for a program's file and then does not look
+/// for names in [`crate::perf_map`]; pages without a file are to it what compiled code stands in.
+///
+/// The pages are shared: a forked child that goes on without `exec` writes to its parent's code.
 #[derive(Debug)]
 pub(crate) struct DualMapping {
     write: NonNull<u8>,
@@ -29,29 +32,27 @@ unsafe impl Sync for DualMapping {}
 impl DualMapping {
     /// Maps `len` bytes, a multiple of the page size.
     pub(crate) fn new(len: usize) -> io::Result<DualMapping> {
-        let flags = MemfdFlags::CLOEXEC;
-        // That the file cannot be executed as a program is known to Linux since 6.3.
-        let file = match memfd_create(c"cupola-code", flags | MemfdFlags::NOEXEC_SEAL) {
-            Err(Errno::INVAL) => memfd_create(c"cupola-code", flags)?,
-            other => other?,
-        };
-        ftruncate(&file, len as u64)?;
-        let map = |protection| -> io::Result<NonNull<u8>> {
-            // SAFETY: a new mapping at an address of the system's choice touches no other memory.
-            let address =
-                unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, &file, 0)? };
-            NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
-        };
-        let write = map(ProtFlags::READ | ProtFlags::WRITE)?;
-        match map(ProtFlags::READ | ProtFlags::EXEC) {
-            Ok(execute) => Ok(DualMapping { write, execute, len }),
+        let protection = ProtFlags::READ | ProtFlags::EXEC;
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+        // SAFETY: a new mapping at an address of the system's choice touches no other memory.
+        let execute = unsafe { mmap_anonymous(std::ptr::null_mut(), len, protection, flags)? };
+        // SAFETY: of shared pages, an old length of 0 asks for another mapping of the same pages
+        // and leaves the first as it is.
+        let write = match unsafe { mremap(execute, 0, len, MremapFlags::MAYMOVE) } {
+            Ok(write) => write,
             Err(error) => {
-                // SAFETY: nothing refers to the mapping yet. That it cannot fail with these
-                // arguments, and what could be done then, is one question.
-                let _ = unsafe { munmap(write.as_ptr().cast(), len) };
-                Err(error)
+                unmap(execute, len);
+                return Err(error.into());
             }
-        }
+        };
+        // From here on, a failure drops both views.
+        let view = |address: *mut c_void| {
+            NonNull::new(address.cast()).expect("the system does not map the first page by choice")
+        };
+        let mapping = DualMapping { write: view(write), execute: view(execute), len };
+        // SAFETY: the second view is ours, and nothing refers to it yet.
+        unsafe { mprotect(write, len, MprotectFlags::READ | MprotectFlags::WRITE)? };
+        Ok(mapping)
     }
 
     /// Address of the writable view.
@@ -73,11 +74,16 @@ impl DualMapping {
 impl Drop for DualMapping {
     fn drop(&mut self) {
         for view in [self.write, self.execute] {
-            // SAFETY: the mapping is ours, and its owner vouches that nothing refers to it.
-            let unmapped = unsafe { munmap(view.as_ptr().cast(), self.len) };
-            debug_assert!(unmapped.is_ok());
+            unmap(view.as_ptr().cast(), self.len);
         }
     }
+}
+
+/// Gives up a view, to which nothing may refer any more.
+fn unmap(view: *mut c_void, len: usize) {
+    // SAFETY: a view that this file mapped and its owner gives up.
+    let unmapped = unsafe { munmap(view, len) };
+    debug_assert!(unmapped.is_ok());
 }
 
 /// Size of a page.

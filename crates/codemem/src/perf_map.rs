@@ -1,7 +1,7 @@
 //! Names of generated code for `perf`: lines in `/tmp/perf-PID.map`.
 //!
-//! `perf` reads the file when it reports, so of code at an address that was used again, it knows
-//! only one name.
+//! `perf` looks there, whatever `TMPDIR` says, for names of code in pages without a file. It reads
+//! the file when it reports, so of code at an address that was used again, it knows only one name.
 
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};

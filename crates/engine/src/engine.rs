@@ -167,7 +167,8 @@ impl Engine {
     /// An engine with this configuration.
     ///
     /// # Errors
-    /// If code memory cannot be had, or the mode asks for a tier without a code generator.
+    /// If code memory or the file with names for `perf` cannot be had, or the mode asks for a tier
+    /// without a code generator.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let mut config = config;
         config.tuning = config.stress.tuning(config.tuning);
@@ -188,6 +189,11 @@ impl Engine {
         let code_config = CodeMemoryConfig { budget: budget as usize, ..Default::default() };
         let code_memory = CodeMemory::new(code_config)
             .map_err(|error| Error::Limit(format!("no memory for code: {error}")))?;
+        if config.perf_map {
+            perf_map::enable().map_err(|error| {
+                Error::Limit(format!("{}: {error}", perf_map::path().display()))
+            })?;
+        }
         let policy = config
             .policy
             .clone()
