@@ -10,7 +10,7 @@ use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
-use cupola_ir::Type;
+use cupola_ir::{Function, Op, Type};
 use cupola_runtime::{Artifact, CodeGenerator, CompileError, CompileRequest, Tier};
 use std::cell::RefCell;
 
@@ -33,8 +33,47 @@ pub struct Generator {
     name: &'static str,
     isa: OwnedTargetIsa,
     verifying_isa: OwnedTargetIsa,
-    /// Whether the processor has what Cranelift needs for vectors.
+    features: Features,
+}
+
+/// What the code generator needs for some operations and not every processor has.
+#[derive(Copy, Clone, Debug)]
+struct Features {
+    /// What Cranelift's code for vectors takes for granted (SSSE3), and that without which it
+    /// rounds by calls of a library (SSE4.1).
     vectors: bool,
+    /// Without fused multiplication and addition, Cranelift calls a library for each lane.
+    fma: bool,
+}
+
+impl Features {
+    fn of(isa: &dyn TargetIsa) -> Features {
+        let flags = isa.isa_flags();
+        let x64 = isa.name() == "x64";
+        let has =
+            |name: &str| !x64 || flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
+        Features { vectors: has("has_ssse3") && has("has_sse41"), fma: has("has_fma") }
+    }
+
+    /// What a function needs and is not there.
+    fn missing(self, code: &Function) -> Option<&'static str> {
+        let fused = |op| {
+            use Op::{F32x4RelaxedMadd, F32x4RelaxedNmadd, F64x2RelaxedMadd, F64x2RelaxedNmadd};
+            matches!(
+                op,
+                F32x4RelaxedMadd | F32x4RelaxedNmadd | F64x2RelaxedMadd | F64x2RelaxedNmadd
+            )
+        };
+        if self.vectors && self.fma || !code.regs.values().any(|&ty| ty == Type::V128) {
+            None
+        } else if !self.vectors {
+            Some("vectors on a processor without SSE4.1")
+        } else if code.insts.values().any(|inst| fused(inst.op)) {
+            Some("fused multiplication and addition on a processor without FMA")
+        } else {
+            None
+        }
+    }
 }
 
 /// What a thread keeps from one compilation to the next.
@@ -105,8 +144,8 @@ impl Generator {
                 .map_err(|e| CompileError::Codegen(e.to_string()))
         };
         let (isa, verifying_isa) = (isa(false)?, isa(true)?);
-        let vectors = has_vectors(&*isa);
-        Ok(Generator { tier, name, isa, verifying_isa, vectors })
+        let features = Features::of(&*isa);
+        Ok(Generator { tier, name, isa, verifying_isa, features })
     }
 
     fn isa(&self, request: &CompileRequest<'_>) -> &dyn TargetIsa {
@@ -119,9 +158,8 @@ impl Generator {
         request: &CompileRequest<'_>,
         finish: impl FnOnce(&Context, &Lowered, &Tables) -> Result<R, CompileError>,
     ) -> Result<R, CompileError> {
-        if !self.vectors && request.code.regs.values().any(|&ty| ty == Type::V128) {
-            let what = "vectors on a processor without SSE4.1".to_owned();
-            return Err(CompileError::Unsupported(what));
+        if let Some(what) = self.features.missing(request.code) {
+            return Err(CompileError::Unsupported(what.to_owned()));
         }
         let kept = SCRATCH.with_borrow_mut(Option::take);
         let mut scratch = kept.unwrap_or_else(|| Box::new(Scratch::new()));
@@ -158,17 +196,6 @@ impl CodeGenerator for Generator {
     }
 }
 
-/// Whether Cranelift's code for vectors can do with what the processor has: it takes SSSE3 for
-/// granted, and without SSE4.1 rounds by calls of a library.
-fn has_vectors(isa: &dyn TargetIsa) -> bool {
-    if isa.name() != "x64" {
-        return true;
-    }
-    let flags = isa.isa_flags();
-    let has = |name: &str| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
-    has("has_ssse3") && has("has_sse41")
-}
-
 fn compile_error(error: &CodegenError) -> CompileError {
     match error {
         CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
@@ -176,5 +203,56 @@ fn compile_error(error: &CodegenError) -> CompileError {
         }
         CodegenError::Unsupported(what) => CompileError::Unsupported(what.clone()),
         other => CompileError::Codegen(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cupola_ir::FuncId;
+    use cupola_runtime::{CodegenOptions, ContextLayout, FeedbackLayout};
+
+    fn compile(generator: &Generator, op: &str, operands: &str) -> Result<Artifact, CompileError> {
+        let text =
+            format!("func %f(v: v128) -> v128 {{\nblock0:\n  w = {op} {operands}\n  return w\n}}");
+        let parsed = cupola_ir::parse("features", &text).unwrap();
+        let func = FuncId::from_u32(0);
+        let body = parsed.bodies.get(func).unwrap();
+        generator.compile(&CompileRequest {
+            module: &parsed.module,
+            context: &ContextLayout::of(&parsed.module, |_| 0),
+            func,
+            register_form: body,
+            code: body,
+            osr_header: None,
+            feedback: &FeedbackLayout::compute(body, false),
+            options: CodegenOptions::default(),
+        })
+    }
+
+    #[test]
+    fn what_the_processor_lacks_is_not_supported() {
+        let mut generator = Generator::baseline(Flags::default()).unwrap();
+        let all = Features { vectors: true, fma: true };
+        for (features, compiles) in [
+            (Features { vectors: false, ..all }, [false, false]),
+            (Features { fma: false, ..all }, [true, false]),
+            (all, [true, true]),
+        ] {
+            let host = Features::of(&*generator.isa);
+            if features.vectors > host.vectors || features.fma > host.fma {
+                continue;
+            }
+            generator.features = features;
+            let found =
+                [("f32x4.add", "v, v"), ("f32x4.relaxed_madd", "v, v, v")].map(|(op, of)| {
+                    match compile(&generator, op, of) {
+                        Ok(_) => true,
+                        Err(CompileError::Unsupported(_)) => false,
+                        Err(error) => panic!("{error}"),
+                    }
+                });
+            assert_eq!(found, compiles, "{features:?}");
+        }
     }
 }

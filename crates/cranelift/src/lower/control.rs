@@ -136,7 +136,9 @@ impl<'a> Lower<'a, '_> {
         };
         let value = match self.ty(inst.results[0]) {
             Type::I32 => self.b.ins().iconst(ir::types::I32, i64::from(bits as u32)),
-            Type::I64 | Type::FuncRef | Type::ExternRef => self.b.ins().iconst(ir::types::I64, bits as i64),
+            Type::I64 | Type::FuncRef | Type::ExternRef => {
+                self.b.ins().iconst(ir::types::I64, bits as i64)
+            }
             Type::F32 => self.b.ins().f32const(Ieee32::with_bits(bits as u32)),
             Type::F64 => self.b.ins().f64const(Ieee64::with_bits(bits as u64)),
             Type::V128 => vector::constant(&mut self.b, ir::types::I8X16, bits.to_le_bytes()),

@@ -5,9 +5,7 @@ use super::memory::Access;
 use super::vector::{take_if_less, zeros};
 use super::vector_widen::{Half, add_pairs_signed, add_pairs_unsigned, dot};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::types::{
-    F32X4, F64X2, I8, I8X16, I16, I16X8, I32, I32X4, I64X2,
-};
+use cranelift_codegen::ir::types::{F32X4, F64X2, I8, I8X16, I16, I16X8, I32, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use cupola_ir::{Imm, InstData, Op};
 
