@@ -119,11 +119,15 @@ fn exit_code(error: &cupola_wasm::Error) -> Option<i32> {
     trap.host_error()?.downcast_ref().map(|exit: &Exit| exit.0)
 }
 
+fn is_preview0(module: &&String) -> bool {
+    ["wasi_unstable", "wasi_snapshot_preview0"].contains(&module.as_str())
+}
+
 /// What to tell of an error that the program, or its instantiation, ended with.
 fn failure(error: cupola_wasm::Error, options: &RunArgs) -> Failure {
     match error {
-        cupola_wasm::Error::Engine(Error::MissingImport { module, .. })
-            if ["wasi_unstable", "wasi_snapshot_preview0"].contains(&&*module) =>
+        cupola_wasm::Error::Engine(Error::MissingImports(ref imports))
+            if let Some(module) = imports.iter().map(|import| &import.module).find(is_preview0) =>
         {
             Failure::Input(format!(
                 "`{}` is made for WASI preview 0 (`{module}`), which is not supported; build it for \
@@ -131,7 +135,7 @@ fn failure(error: cupola_wasm::Error, options: &RunArgs) -> Failure {
                 options.file.display()
             ))
         }
-        cupola_wasm::Error::Engine(error @ Error::MissingImport { .. }) => {
+        cupola_wasm::Error::Engine(error @ Error::MissingImports(_)) => {
             Failure::Input(format!("{error}\n{}", host::HELP))
         }
         cupola_wasm::Error::Engine(Error::Trap(trap))

@@ -1,9 +1,11 @@
 //! Errors of the engine, as opposed to traps of a program.
 
 use crate::host::HostError;
+use crate::module::ModuleInner;
 use cupola_ir::TrapCode;
 use cupola_runtime::{CompileError, Frame, Tier};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// What can go wrong in using the engine.
 #[derive(Debug, thiserror::Error)]
@@ -24,18 +26,9 @@ pub enum Error {
         /// The signature it was used with.
         found: String,
     },
-    /// The module imports something that is not provided, or not of its type.
-    #[error("import `{module}` `{name}`: {wanted} is not provided{hint}")]
-    MissingImport {
-        /// First part of the name.
-        module: String,
-        /// Second part of the name.
-        name: String,
-        /// What the module wants.
-        wanted: String,
-        /// What is there instead, if something is.
-        hint: String,
-    },
+    /// The module imports things that are not provided, or not of their types.
+    #[error("{}", missing_imports(.0))]
+    MissingImports(Vec<MissingImport>),
     /// The module uses a dialect operation that was not registered.
     #[error("dialect operation `{name}` is not registered{hint}")]
     MissingDialectOp {
@@ -65,6 +58,32 @@ pub enum Error {
     },
 }
 
+/// An import that is not provided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingImport {
+    /// First part of the name.
+    pub module: String,
+    /// Second part of the name.
+    pub name: String,
+    /// What the module wants.
+    pub wanted: String,
+    /// What is there instead, if something is.
+    pub found: Option<String>,
+}
+
+impl fmt::Display for MissingImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MissingImport { module, name, wanted, found } = self;
+        write!(f, "import `{module}` `{name}`: {wanted} is not provided")?;
+        found.as_ref().map_or(Ok(()), |found| write!(f, "; there is {found}"))
+    }
+}
+
+fn missing_imports(imports: &[MissingImport]) -> String {
+    let lines: Vec<String> = imports.iter().map(MissingImport::to_string).collect();
+    lines.join("\n")
+}
+
 /// How an execution ended early.
 #[derive(Debug)]
 pub enum TrapCause {
@@ -84,7 +103,6 @@ impl fmt::Display for TrapCause {
 }
 
 /// An execution that ended early, and where.
-#[derive(Debug)]
 pub struct ExecutionTrap {
     /// How it ended.
     pub cause: TrapCause,
@@ -92,18 +110,22 @@ pub struct ExecutionTrap {
     pub frames: Vec<Frame>,
     /// How many more there were.
     pub omitted: usize,
-    backtrace: Vec<String>,
+    /// The modules of the frames.
+    modules: Box<[Arc<ModuleInner>]>,
+    /// Only made when it is looked at: programs also end by traps that nobody reads, and front ends
+    /// may have to read debug information for it.
+    backtrace: OnceLock<Vec<String>>,
 }
 
 impl ExecutionTrap {
-    /// `backtrace` has a line for each frame.
+    /// `modules` has those of the frames that are still there.
     pub(crate) fn new(
         cause: TrapCause,
         frames: Vec<Frame>,
         omitted: usize,
-        backtrace: Vec<String>,
+        modules: Box<[Arc<ModuleInner>]>,
     ) -> ExecutionTrap {
-        ExecutionTrap { cause, frames, omitted, backtrace }
+        ExecutionTrap { cause, frames, omitted, modules, backtrace: OnceLock::new() }
     }
 
     /// The trap code, if the program itself trapped.
@@ -117,21 +139,39 @@ impl ExecutionTrap {
     /// The host function's error, if that ended the program.
     pub fn host_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         match &self.cause {
-            TrapCause::Host(error) => Some(&**error),
             TrapCause::Code(_) => None,
+            TrapCause::Host(error) => Some(&**error),
         }
     }
 
-    /// One line for each activation, the innermost first.
+    /// The activations, the innermost first, for people: a line for each, and one more for each
+    /// function that was inlined into it before the front end saw it.
     pub fn backtrace(&self) -> &[String] {
-        &self.backtrace
+        self.backtrace.get_or_init(|| {
+            let describe = |frame: &Frame| {
+                let module = self.modules.iter().find(|module| module.id == frame.module);
+                match module {
+                    Some(module) => module.describe_frame(frame),
+                    None => vec![format!("{} ({})", frame.func, frame.tier)],
+                }
+            };
+            self.frames.iter().flat_map(describe).collect()
+        })
+    }
+}
+
+impl fmt::Debug for ExecutionTrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ExecutionTrap");
+        out.field("cause", &self.cause).field("frames", &self.frames);
+        out.field("omitted", &self.omitted).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for ExecutionTrap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.cause)?;
-        for line in &self.backtrace {
+        for line in self.backtrace() {
             write!(f, "\n  at {line}")?;
         }
         if self.omitted > 0 {

@@ -66,7 +66,7 @@ pub(crate) struct ModuleInner {
     pub layout: ContextLayout,
     /// Number of the module in events.
     pub id: u32,
-    bodies: Arc<dyn Bodies>,
+    pub bodies: Arc<dyn Bodies>,
     cells: Box<[FuncCell]>,
     funcs: Box<[OnceLock<Box<FuncData>>]>,
     native_sigs: Vec<NativeSig>,

@@ -55,12 +55,13 @@ impl ModuleInner {
         };
         let snapshot = FuncSnapshot {
             name: self.ir.func_name(func),
+            source: self.source_of(data),
             call_tier,
             loop_tier,
             calls: data.feedback.calls(),
             loop_iterations: loops.map(|id| data.feedback.loop_count(id)).sum(),
         };
         let name = |func| self.ir.func_name(func);
-        data.stats.report(snapshot, &name, &|loc| self.ir.format_loc(loc))
+        data.stats.report(snapshot, &name, &|loc| self.describe_loc(loc))
     }
 }

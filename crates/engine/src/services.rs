@@ -1,6 +1,7 @@
 //! What T0 and generated code ask of the engine, for one instance.
 
 use crate::engine::Mode;
+use crate::error::TrapCause;
 use crate::events::EventKind;
 use crate::host::{DialectCall, HostError, HostFunc};
 use crate::module::FuncData;
@@ -28,17 +29,19 @@ fn guarded<E: Into<HostError>>(work: impl FnOnce() -> Result<(), E>) -> Result<(
 
 /// The trap that a host function's error is. A trap code is the program's own trap; and a host
 /// function that called back into the program and lets the trap it got travel on gives its caller
-/// the same trap.
+/// the same trap, or the same error of the host.
 fn host_trap(error: HostError) -> Box<Trap> {
     if let Some(&code) = error.downcast_ref::<TrapCode>() {
         return Trap::code(code);
     }
-    if let Some(crate::Error::Trap(inner)) = error.downcast_ref::<crate::Error>()
-        && let Some(code) = inner.code()
-    {
-        return Trap::code(code);
-    }
-    Trap::new(TrapKind::Host(error))
+    Trap::new(match error.downcast::<crate::Error>().map(|inner| *inner) {
+        Ok(crate::Error::Trap(inner)) => match inner.cause {
+            TrapCause::Code(code) => TrapKind::Code(code),
+            TrapCause::Host(error) => TrapKind::Host(error),
+        },
+        Ok(other) => TrapKind::Host(other.into()),
+        Err(error) => TrapKind::Host(error),
+    })
 }
 
 /// How much of the native stack is left to calls: loops are not entered in better code beyond.

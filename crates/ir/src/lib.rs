@@ -34,7 +34,7 @@ pub use inst::{Imm, InstData, MemArg, SrcLoc, Target};
 pub use manual::ops_manual;
 pub use module::{
     Bodies, DataSegment, DialectOpDecl, EagerBodies, FuncDecl, FuncKind, GlobalDecl, ImportName,
-    LocStyle, MEMORY_GUARD, MemoryDecl, Module, PAGE_SIZE, RefType, TableDecl,
+    LocStyle, MEMORY_GUARD, MemoryDecl, Module, PAGE_SIZE, RefType, SourcePlace, TableDecl,
 };
 pub use op::{
     Effects, Format, LaneOp, LoadLaneOp, LoadOp, Op, Operands, PureOp, RegValue, SlotValue, Slots,

@@ -11,6 +11,7 @@ use cranelift_entity::{PrimaryMap, SecondaryMap};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use std::fmt;
 use std::sync::Arc;
 
 /// Size of a page of linear memory in bytes.
@@ -335,6 +336,28 @@ impl Module {
     }
 }
 
+/// A place in the source that a module was made from, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcePlace {
+    /// The source's name of the function.
+    pub func: Option<String>,
+    /// The file.
+    pub file: String,
+    /// The line, from 1; none if it is not known.
+    pub line: Option<u32>,
+    /// The column, from 1; none if it is not known.
+    pub column: Option<u32>,
+}
+
+impl fmt::Display for SourcePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        let Some(line) = self.line else { return Ok(()) };
+        write!(f, ":{line}")?;
+        self.column.map_or(Ok(()), |column| write!(f, ":{column}"))
+    }
+}
+
 /// Gives the register form of a module's functions, each asked for once at its first call; a front
 /// end that translates lazily does it here.
 pub trait Bodies: Send + Sync {
@@ -343,6 +366,13 @@ pub trait Bodies: Send + Sync {
     /// # Errors
     /// A message for people if the function cannot be translated; calling it then traps.
     fn body(&self, func: FuncId) -> Result<Arc<Function>, String>;
+
+    /// What the front end knows of a position beyond [`Module::format_loc`]: the place in the
+    /// source; if functions were inlined before the front end saw them, all of their places, the
+    /// innermost first. Only asked for when a person is to read it.
+    fn source_places(&self, _loc: SrcLoc) -> Vec<SourcePlace> {
+        Vec::new()
+    }
 }
 
 /// Bodies that are all there from the start.

@@ -6,7 +6,7 @@ use crate::info::{Export, ModuleInfo, SegmentMode};
 use crate::module::Module;
 use crate::state::State;
 use crate::types::type_list;
-use cupola::{AsStore, AsStoreMut, Global, Memory, Ref, Table, Value};
+use cupola::{AsStore, AsStoreMut, Global, Memory, Ref, Table, TypedFunc, Value, ValueList};
 use cupola_ir::{GlobalId, RefType, TrapCode};
 use std::sync::Arc;
 
@@ -128,6 +128,21 @@ impl Instance {
             });
         }
         Ok(self.engine.func(store, func).call(store, args)?)
+    }
+
+    /// Looks up an exported function once, to call it often and with Rust values.
+    ///
+    /// # Errors
+    /// If there is no such function, or it has another signature.
+    pub fn typed<P: ValueList, R: ValueList>(
+        self,
+        store: &impl AsStore,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, Error> {
+        match self.exported(store, name) {
+            Some(Export::Func(func)) => Ok(self.engine.func(store, func).typed(store)?),
+            _ => Err(Error::NoExport { kind: "function", name: name.to_owned() }),
+        }
     }
 
     /// An exported memory.

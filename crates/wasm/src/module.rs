@@ -1,7 +1,8 @@
 //! Modules: what is shared by all instances.
 
 use crate::bodies::LazyBodies;
-use crate::decode::decode;
+use crate::decode::{Decoded, decode};
+use crate::dwarf::DebugInfo;
 use crate::error::Error;
 use crate::info::{Export, ModuleInfo};
 use crate::ops;
@@ -47,9 +48,10 @@ impl Module {
         bytes: impl Into<Arc<[u8]>>,
         options: &Options,
     ) -> Result<Module, Error> {
-        let (ir, info) = decode(name, bytes.into(), options)?;
+        let Decoded { ir, info, debug } = decode(name, bytes.into(), options)?;
         let info = Arc::new(info);
-        let bodies = Arc::new(LazyBodies { info: info.clone() });
+        let debug = DebugInfo::new(debug);
+        let bodies = Arc::new(LazyBodies { info: info.clone(), debug });
         let engine = cupola::Module::new(engine, ir, bodies, &ops::dialects())?;
         Ok(Module { engine, info })
     }

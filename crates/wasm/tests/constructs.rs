@@ -343,10 +343,10 @@ fn start_functions_segments_and_imports() {
     let store = &mut Store::new(&module.engine_module().engine());
     assert!(matches!(
         Instance::new(store, &module, &imports),
-        Err(Error::Engine(cupola::Error::MissingImport { .. }))
+        Err(Error::Engine(cupola::Error::MissingImports(_)))
     ));
     imports.define("env", "base", Global::new(store, Val::I32(65535), false));
-    let error = Instance::new(store, &module, &imports).err().expect("the segment does not fit");
+    let error = Instance::new(store, &module, &imports).expect_err("the segment does not fit");
     assert_eq!(error.trap_code(), Some(TrapCode::MemOutOfBounds));
     imports.define("env", "base", Global::new(store, Val::I32(16), false));
     let instance = Instance::new(store, &module, &imports).expect("all is provided");

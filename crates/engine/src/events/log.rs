@@ -120,7 +120,7 @@ impl Names for Vec<Arc<ModuleInner>> {
 
     fn location(&self, module: u32, loc: SrcLoc) -> String {
         let module = self.iter().find(|m| m.id == module);
-        module.map(|module| module.ir.format_loc(loc)).unwrap_or_default()
+        module.map(|module| module.describe_loc(loc)).unwrap_or_default()
     }
 }
 

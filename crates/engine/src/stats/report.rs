@@ -22,6 +22,8 @@ pub struct Report {
 pub struct FuncSnapshot {
     /// Its name.
     pub name: String,
+    /// Where its code begins in the source, if the front end knows it.
+    pub source: Option<String>,
     /// Tier of the code that calls enter.
     pub call_tier: Tier,
     /// Highest tier of the code that its loops enter; T0 if there is none.
@@ -37,6 +39,8 @@ pub struct FuncSnapshot {
 pub struct FuncReport {
     /// Its name.
     pub name: String,
+    /// Where its code begins in the source, if the front end knows it.
+    pub source: Option<String>,
     /// Highest tier of its code that is installed now: where it runs.
     pub tier: Tier,
     /// What generated that code; none for the interpreter.
@@ -172,10 +176,11 @@ impl FuncStats {
         func_name: &dyn Fn(FuncId) -> String,
         location: &dyn Fn(SrcLoc) -> String,
     ) -> FuncReport {
-        let FuncSnapshot { name, call_tier, loop_tier, calls, loop_iterations } = snapshot;
+        let FuncSnapshot { name, source, call_tier, loop_tier, calls, loop_iterations } = snapshot;
         let tier = call_tier.max(loop_tier);
         let mut report = FuncReport {
             name,
+            source,
             tier,
             generator: None,
             by_osr_only: loop_tier > call_tier,

@@ -101,6 +101,11 @@ fn row(func: &FuncReport) -> [String; HEADER.len()] {
         name.pop();
         name.push('…');
     }
+    if let Some(source) = &func.source {
+        // The directory would take the room of the columns; the JSON has it.
+        let file = source.rsplit('/').next().unwrap_or(source);
+        let _ = write!(name, " ({file})");
+    }
     let mut tier = func.tier.to_string();
     if func.by_osr_only {
         tier += " osr";
@@ -237,6 +242,7 @@ mod tests {
         };
         let snapshot = |name: &str, call_tier, loop_tier, calls, loop_iterations| FuncSnapshot {
             name: name.to_owned(),
+            source: (name == "main").then(|| "src/main.c:12:5".to_owned()),
             call_tier,
             loop_tier,
             calls,

@@ -9,7 +9,7 @@ use super::global::GlobalInner;
 use super::memory::MemoryInner;
 use super::table::TableInner;
 use super::{Func, Handle, StoreInner};
-use crate::error::Error;
+use crate::error::{Error, MissingImport};
 use crate::host::{Extern, HostFunc, Imports, Provided};
 use crate::module::ModuleInner;
 use cupola_ir::{
@@ -43,36 +43,48 @@ impl Linked {
     ) -> Result<Linked, Error> {
         let linker = Linker { store, module, imports };
         let ir = &module.ir;
-        let funcs = ir.funcs.iter().filter_map(|(func, decl)| match &decl.kind {
-            FuncKind::Defined => None,
-            FuncKind::Import { module, name } => Some(linker.func(func, module, name)),
-        });
-        fn each<D, T>(
-            decls: impl Iterator<Item = D>,
-            import: impl Fn(&D) -> Option<&ImportName>,
-            link: impl Fn(&D, &ImportName) -> Result<NonNull<T>, Error>,
-        ) -> Result<Vec<Option<NonNull<T>>>, Error> {
-            decls.map(|decl| import(&decl).map(|name| link(&decl, name)).transpose()).collect()
+        let mut missing = Vec::new();
+        let mut funcs = Vec::new();
+        for (func, decl) in &ir.funcs {
+            if let FuncKind::Import { module, name } = &decl.kind {
+                match linker.func(func, module, name) {
+                    Ok(linked) => funcs.push((func, linked)),
+                    Err(import) => missing.push(import),
+                }
+            }
         }
-        Ok(Linked {
-            funcs: funcs.collect::<Result<Vec<_>, Error>>()?,
-            memories: each(
-                ir.memories.values(),
-                |decl| decl.import.as_ref(),
+        let linked = Linked {
+            funcs,
+            memories: bind(
+                &mut missing,
+                ir.memories.values().map(|decl| (decl, decl.import.as_ref())),
                 |decl, name| linker.memory(decl, name),
-            )?,
-            tables: each(
-                ir.tables.values(),
-                |decl| decl.import.as_ref(),
+            ),
+            tables: bind(
+                &mut missing,
+                ir.tables.values().map(|decl| (decl, decl.import.as_ref())),
                 |decl, name| linker.table(decl, name),
-            )?,
-            globals: each(
-                ir.globals.values(),
-                |decl| decl.import.as_ref(),
+            ),
+            globals: bind(
+                &mut missing,
+                ir.globals.values().map(|decl| (decl, decl.import.as_ref())),
                 |decl, name| linker.global(decl, name),
-            )?,
-        })
+            ),
+        };
+        if missing.is_empty() { Ok(linked) } else { Err(Error::MissingImports(missing)) }
     }
+}
+
+/// Binds declarations of one kind, and notes which cannot be bound.
+fn bind<'d, D: 'd, T>(
+    missing: &mut Vec<MissingImport>,
+    decls: impl Iterator<Item = (&'d D, Option<&'d ImportName>)>,
+    link: impl Fn(&D, &ImportName) -> Result<NonNull<T>, MissingImport>,
+) -> Vec<Option<NonNull<T>>> {
+    let bind = |(decl, name): (&D, Option<&ImportName>)| {
+        link(decl, name?).map_err(|import| missing.push(import)).ok()
+    };
+    decls.map(bind).collect()
 }
 
 struct Linker<'a> {
@@ -82,12 +94,12 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
-    fn func(&self, func: FuncId, module: &str, name: &str) -> Result<(FuncId, LinkedFunc), Error> {
+    fn func(&self, func: FuncId, module: &str, name: &str) -> Result<LinkedFunc, MissingImport> {
         let sig = self.module.ir.func_sig(func);
         let missing = |found: String| missing(module, name, Wanted::Func(sig), found);
         let found = match self.imports.get(module, name) {
             Some(Provided::Host(host)) if host.sig == *sig => {
-                return Ok((func, LinkedFunc::Host(host.clone())));
+                return Ok(LinkedFunc::Host(host.clone()));
             }
             Some(Provided::Host(host)) => Wanted::Func(&host.sig).to_string(),
             Some(&Provided::Extern(Extern::Func(Func(handle)))) => {
@@ -95,7 +107,7 @@ impl Linker<'_> {
                 // SAFETY: the store keeps it.
                 let found = unsafe { target.as_ref() };
                 if found.sig == self.module.layout.sig_id(self.module.ir.funcs[func].sig) {
-                    return Ok((func, LinkedFunc::Ref(target)));
+                    return Ok(LinkedFunc::Ref(target));
                 }
                 Wanted::Func(Func(handle).sig_in(self.store)).to_string()
             }
@@ -108,7 +120,7 @@ impl Linker<'_> {
         &self,
         decl: &MemoryDecl,
         ImportName { module, name }: &ImportName,
-    ) -> Result<NonNull<MemoryInner>, Error> {
+    ) -> Result<NonNull<MemoryInner>, MissingImport> {
         let missing = |found: String| missing(module, name, Wanted::Memory(decl), found);
         let found = self.imports.get(module, name);
         let Some(&Provided::Extern(Extern::Memory(memory))) = found else {
@@ -125,7 +137,7 @@ impl Linker<'_> {
         &self,
         decl: &TableDecl,
         ImportName { module, name }: &ImportName,
-    ) -> Result<NonNull<TableInner>, Error> {
+    ) -> Result<NonNull<TableInner>, MissingImport> {
         let missing = |found: String| missing(module, name, Wanted::Table(decl), found);
         let found = self.imports.get(module, name);
         let Some(&Provided::Extern(Extern::Table(table))) = found else {
@@ -142,7 +154,7 @@ impl Linker<'_> {
         &self,
         decl: &GlobalDecl,
         ImportName { module, name }: &ImportName,
-    ) -> Result<NonNull<GlobalInner>, Error> {
+    ) -> Result<NonNull<GlobalInner>, MissingImport> {
         let missing = |found: String| missing(module, name, Wanted::Global(decl), found);
         let found = self.imports.get(module, name);
         let Some(&Provided::Extern(Extern::Global(global))) = found else {
@@ -231,8 +243,8 @@ impl fmt::Display for Wanted<'_> {
     }
 }
 
-fn missing(module: &str, name: &str, wanted: Wanted<'_>, found: String) -> Error {
-    let hint = if found.is_empty() { found } else { format!("; there is {found}") };
+/// `found`: what there is instead, empty if nothing is.
+fn missing(module: &str, name: &str, wanted: Wanted<'_>, found: String) -> MissingImport {
     let (module, name, wanted) = (module.to_owned(), name.to_owned(), wanted.to_string());
-    Error::MissingImport { module, name, wanted, hint }
+    MissingImport { module, name, wanted, found: Some(found).filter(|found| !found.is_empty()) }
 }

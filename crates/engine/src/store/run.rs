@@ -39,9 +39,9 @@ impl InstanceInner {
             TrapKind::Host(error) => TrapCause::Host(error),
             TrapKind::Panic(payload) => std::panic::resume_unwind(payload),
         };
-        let mut modules = Modules { known: vec![self.module.clone()] };
+        let modules = self.modules(&frames);
         if let Some(frame) = frames.first()
-            && let Some(module) = modules.get(frame.module)
+            && let Some(module) = modules.iter().find(|module| module.id == frame.module)
         {
             module.emit(frame.func, || EventKind::Trapped {
                 tier: frame.tier,
@@ -49,36 +49,18 @@ impl InstanceInner {
                 loc: frame.loc,
             });
         }
-        let backtrace = frames.iter().map(|frame| modules.describe(frame)).collect();
-        Error::Trap(ExecutionTrap::new(cause, frames, omitted, backtrace))
+        Error::Trap(ExecutionTrap::new(cause, frames, omitted, modules))
     }
-}
 
-/// The modules that frames name.
-struct Modules {
-    known: Vec<Arc<ModuleInner>>,
-}
-
-impl Modules {
-    /// The module with a number.
-    fn get(&mut self, number: u32) -> Option<&ModuleInner> {
-        if !self.known.iter().any(|module| module.id == number) {
-            self.known = self.known[0].engine.live_modules();
+    /// The modules that frames name. A module lives as long as an instance of it, and frames are
+    /// of living instances.
+    fn modules(&self, frames: &[Frame]) -> Box<[Arc<ModuleInner>]> {
+        let own = |frame: &Frame| frame.module == self.module.id;
+        if frames.iter().all(own) {
+            return Box::new([self.module.clone()]);
         }
-        self.known.iter().find(|module| module.id == number).map(|module| &**module)
-    }
-
-    /// A frame, for people.
-    fn describe(&mut self, frame: &Frame) -> String {
-        let tier = frame.tier;
-        // A module lives as long as an instance of it, and frames are of living instances.
-        let Some(module) = self.get(frame.module) else {
-            return format!("{} ({tier})", frame.func);
-        };
-        let ir = &module.ir;
-        let loc = ir.format_loc(frame.loc);
-        let separator = if loc.is_empty() { "" } else { ":" };
-        let source = if ir.name.is_empty() { "?" } else { &ir.name };
-        format!("%{} ({source}{separator}{loc}, {tier})", ir.func_name(frame.func))
+        let mut modules = self.module.engine.live_modules();
+        modules.retain(|module| frames.iter().any(|frame| frame.module == module.id));
+        modules.into()
     }
 }

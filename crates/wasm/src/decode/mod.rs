@@ -6,6 +6,7 @@
 
 mod sections;
 
+use crate::dwarf::DebugSections;
 use crate::error::Error;
 use crate::info::ModuleInfo;
 use crate::module::{Options, Validation};
@@ -35,12 +36,15 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SIMD)
     .union(WasmFeatures::RELAXED_SIMD);
 
+/// A module once its sections were read.
+pub(crate) struct Decoded {
+    pub ir: cupola_ir::Module,
+    pub info: ModuleInfo,
+    pub debug: DebugSections,
+}
+
 /// Decodes a module. `name` stands in backtraces unless the module names itself.
-pub(crate) fn decode(
-    name: &str,
-    bytes: Arc<[u8]>,
-    options: &Options,
-) -> Result<(cupola_ir::Module, ModuleInfo), Error> {
+pub(crate) fn decode(name: &str, bytes: Arc<[u8]>, options: &Options) -> Result<Decoded, Error> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut parser = Parser::new(0);
     parser.set_features(FEATURES);
@@ -64,7 +68,7 @@ pub(crate) fn decode(
         }
         sections.read(payload)?;
     }
-    sections.finish(bytes, bodies, resources)
+    Ok(sections.finish(bytes, bodies, resources))
 }
 
 /// A validator for one function of a module.

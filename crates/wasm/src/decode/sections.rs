@@ -1,6 +1,7 @@
 //! Reads sections into [`ModuleInfo`] and the engine's declarations.
 
-use super::{null_type, val_type};
+use super::{Decoded, null_type, val_type};
+use crate::dwarf::DebugSections;
 use crate::error::Error;
 use crate::info::{
     Const, ConstBinary, ConstOp, ConstOperand, DataSegment, ElementSegment, Export, GlobalInfo,
@@ -34,6 +35,7 @@ pub(super) struct Sections {
     data: Vec<DataSegment>,
     exports: FxHashMap<String, Export>,
     start: Option<FuncId>,
+    debug: DebugSections,
 }
 
 impl Sections {
@@ -51,6 +53,7 @@ impl Sections {
             data: Vec::new(),
             exports: FxHashMap::default(),
             start: None,
+            debug: DebugSections::default(),
         }
     }
 
@@ -59,7 +62,7 @@ impl Sections {
         bytes: Arc<[u8]>,
         bodies: Vec<Range<usize>>,
         unchecked: Option<ValidatorResources>,
-    ) -> Result<(Module, ModuleInfo), Error> {
+    ) -> Decoded {
         ops::declare(&mut self.ir);
         let initial_data = self.initial_data(&bytes);
         let info = ModuleInfo {
@@ -78,7 +81,7 @@ impl Sections {
             start: self.start,
             unchecked,
         };
-        Ok((self.ir, info))
+        Decoded { ir: self.ir, info, debug: self.debug }
     }
 
     /// Leaves to the engine the data segments, up to the first that may fail or that others could
@@ -216,11 +219,13 @@ impl Sections {
                     self.data.push(DataSegment { mode, bytes: end - data.data.len()..end });
                 }
             }
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.names(names);
-                }
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                self.debug.code = bytes_of(unchecked_range);
             }
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(names) => self.names(names),
+                _ => self.debug.note(section.name(), bytes_of(section.data_range())),
+            },
             _ => {}
         }
         Ok(())
@@ -321,6 +326,11 @@ impl Sections {
 
 fn types(types: &[wasmparser::ValType], offset: u64) -> Result<SmallVec<[Type; 6]>, Error> {
     types.iter().map(|&ty| val_type(ty, offset)).collect()
+}
+
+/// Only what is in memory is parsed.
+fn bytes_of(range: Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
 }
 
 /// Reads a constant expression that was validated.

@@ -156,7 +156,7 @@ impl Session {
                 let bytes = module.encode().map_err(|e| e.to_string())?;
                 let module = self.load(&bytes).map_err(|e| e.to_string())?;
                 match Instance::new(&mut self.store, &module, &self.imports) {
-                    Err(Error::Engine(cupola::Error::MissingImport { .. })) => Ok(()),
+                    Err(Error::Engine(cupola::Error::MissingImports(_))) => Ok(()),
                     Err(error) => Err(format!("expected a link error, got: {error}")),
                     Ok(_) => Err("was instantiated".to_owned()),
                 }
