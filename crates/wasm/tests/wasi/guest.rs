@@ -31,7 +31,6 @@ pub mod errno {
 pub mod flags {
     pub const READ: u64 = 1 << 1;
     pub const SEEK: u64 = 1 << 2;
-    pub const SET_FLAGS: u64 = 1 << 3;
     pub const TELL: u64 = 1 << 5;
     pub const WRITE: u64 = 1 << 6;
     pub const PATH_OPEN: u64 = 1 << 13;
