@@ -81,8 +81,12 @@ pub enum Imm {
     Memory(MemId),
     /// Of accesses to globals.
     Global(GlobalId),
-    /// Of direct calls.
+    /// Of direct calls and comparisons with a function.
     Func(FuncId),
+    /// Of calls of references.
+    Sig(SigId),
+    /// Of operations on tables.
+    Table(TableId),
     /// Of indirect calls: signature, table, feedback site.
     Indirect(SigId, TableId, SiteId),
     /// Of dialect instructions: operation, feedback site.

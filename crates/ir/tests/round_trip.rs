@@ -92,6 +92,9 @@ fn line(op: Op) -> String {
         Format::CallIndirect => {
             format!("x, y = {op} $t[i32](i32, f32) : (i32, f32) -> (i64, f64)")
         }
+        Format::TableGet => format!("x = {op} $t, i32"),
+        Format::FuncIs => format!("x = {op} %f, ref"),
+        Format::CallRef => format!("x, y = {op} ref(i32, f32) : (i32, f32) -> (i64, f64)"),
         Format::Dialect => format!("x = {op} a.b(i64)"),
         Format::TrapIf => format!("{op} i32, int_overflow"),
         Format::DeoptTick => format!("x = {op}"),
@@ -117,7 +120,7 @@ fn every_opcode() {
             let form = if ssa { "ssa " } else { "" };
             let end = if op.is_terminator() { "" } else { "  return\n" };
             let source = format!(
-                "{items}{form}func %f(i32: i32, i64: i64, f32: f32, f64: f64, v128: v128) {{\nblock0:\n  {}\n\
+                "{items}{form}func %f(i32: i32, i64: i64, f32: f32, f64: f64, v128: v128, ref: funcref) {{\nblock0:\n  {}\n\
                  {end}next:\n  return\nother:\n  return\n}}\n",
                 line(op)
             );

@@ -13,7 +13,7 @@ use cupola_ir::{
 };
 use cupola_opt::inline::InlineTuning;
 use cupola_opt::speculate::{SpecializeCx, Specializer};
-use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, inline, loops};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Profile, SiteProfile, inline, loops};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -36,11 +36,40 @@ impl OptEnv for Env<'_> {
         let blocks = self.bodies[func.as_u32() as usize].as_ref()?.blocks.len();
         let mut counts: Vec<u64> = (0..blocks).map(|_| random.pick(&[0, 300, 1000])).collect();
         counts[0] = 100;
-        Some(Profile { calls: 100, block_counts: Some(counts), ..Profile::default() })
+        let num_sites = self.bodies[func.as_u32() as usize].as_ref()?.num_sites;
+        let sites = (0..num_sites).map(|_| random_targets(&mut random)).collect();
+        Some(Profile { calls: 100, block_counts: Some(counts), sites, ..Profile::default() })
     }
 
     fn specializer(&self, _: DialectOpId) -> Option<&dyn Specializer> {
         self.specializer
+    }
+}
+
+/// What an indirect call may have seen: any functions, also one that does not exist, in any shares.
+fn random_targets(random: &mut Random) -> SiteProfile {
+    let targets = [random.below(5), random.below(5)].map(|n| n as u64);
+    let mut count = || random.pick(&[0, 3, 20, 70]);
+    SiteProfile { words: [targets[0], count(), targets[1], count(), count()] }
+}
+
+/// The same with a given profile.
+struct Told<'a> {
+    env: Env<'a>,
+    profile: &'a dyn Fn(FuncId) -> Option<Profile>,
+}
+
+impl OptEnv for Told<'_> {
+    fn body(&self, func: FuncId) -> Option<Arc<Function>> {
+        self.env.body(func)
+    }
+
+    fn profile(&self, func: FuncId) -> Option<Profile> {
+        (self.profile)(func)
+    }
+
+    fn specializer(&self, op: DialectOpId) -> Option<&dyn Specializer> {
+        self.env.specializer(op)
     }
 }
 
@@ -139,7 +168,7 @@ fn run_loop_passes(func: &mut Function, module: &Module, seed: u64) {
 
 #[test]
 fn inlined_functions_and_their_deoptimizations() {
-    let (mut inlined, mut deopts, mut deep_frames) = (0, 0, 0);
+    let (mut inlined, mut deopts, mut deep_frames, mut known) = (0, 0, 0, 0);
     for seed in 0..2500 {
         let program = program(seed);
         let env = Env {
@@ -150,6 +179,7 @@ fn inlined_functions_and_their_deoptimizations() {
         let func = unit(&program, &env, generous(), None);
         check_ssa(&func);
         inlined += func.inlined.len();
+        known += func.insts.values().filter(|data| data.op == Op::FuncIs).count();
         deep_frames += func.frame_states.values().filter(|s| s.frames.len() > 1).count();
         for args in ARGS {
             let Some(expected) = reference(&program, &args) else { continue };
@@ -160,6 +190,7 @@ fn inlined_functions_and_their_deoptimizations() {
             deopts += left;
         }
     }
+    assert!(known > 200, "only {known} targets of indirect calls");
     assert!(inlined > 300, "only {inlined} calls inlined");
     assert!(deopts > 300, "only {deopts} deoptimizations");
     assert!(deep_frames > 100, "only {deep_frames} frame states of inlined calls");
@@ -354,6 +385,17 @@ impl Specializer for Half {
 
 /// The function of the text behind `Before` in a header becomes that behind `After`.
 fn check_header(source: &str, name: &str, header: Option<u32>) {
+    check_header_with(source, name, header, &|_| None, OptOptions::default());
+}
+
+/// The same with a profile, and with options.
+fn check_header_with(
+    source: &str,
+    name: &str,
+    header: Option<u32>,
+    profile: &dyn Fn(FuncId) -> Option<Profile>,
+    options: OptOptions,
+) {
     let before = common::parse(name, &common::example(source, "Before"));
     let after = common::parse(name, &common::example(source, "After"));
     let module = &before.module;
@@ -361,8 +403,8 @@ fn check_header(source: &str, name: &str, header: Option<u32>) {
     let func = module.find_func(name).unwrap();
     let body = bodies[func.as_u32() as usize].as_deref().unwrap();
     let env = Env { bodies: &bodies, seed: None, specializer: Some(&Half) };
+    let env = Told { env, profile };
     let osr_header = header.map(Block::from_u32);
-    let options = OptOptions::default();
     let request = OptRequest { module, func, body, osr_header, env: &env, options };
     let (made, _) = inline::construct(&request);
     common::verify(module, func, &made, name);
@@ -376,4 +418,56 @@ fn header_examples() {
     check_header(include_str!("../src/inline/mod.rs"), "f", None);
     check_header(include_str!("../src/speculate/specialize.rs"), "f", None);
     check_header(include_str!("../src/loops/osr.rs"), "nest", Some(2));
+    let options = OptOptions { inline: InlineTuning::none(), ..OptOptions::default() };
+    let targets = include_str!("../src/speculate/targets.rs");
+    check_header_with(targets, "f", None, &|_| Some(seen([1, 20, 0, 0, 0])), options);
+}
+
+/// A profile in which the first site saw this.
+fn seen(words: [u64; 5]) -> Profile {
+    Profile { sites: vec![SiteProfile { words }], ..Profile::default() }
+}
+
+/// Which targets are compared with: those with a share, if they are enough together, of the
+/// module's own functions with the call's signature.
+#[test]
+fn targets_worth_a_comparison() {
+    let text = "table $t = [%a, %b, %wide]\n\
+                import %host(i32) -> i32 = \"env\" \"host\"\n\
+                func %a(x: i32) -> i32 {\nentry:\n  return x\n}\n\
+                func %b(x: i32) -> i32 {\nentry:\n  return x\n}\n\
+                func %wide(x: i64) -> i64 {\nentry:\n  return x\n}\n\
+                func %f(i: i32, x: i32) -> i32 {\nentry:\n  \
+                r = call_indirect $t[i](x) : (i32) -> i32\n  return r\n}\n";
+    let program = common::parse("targets", text);
+    let module = &program.module;
+    let bodies = common::bodies(module, &program.bodies);
+    let func = module.find_func("f").unwrap();
+    let number = |name: &str| u64::from(module.find_func(name).unwrap().as_u32()) + 1;
+    let (a, b, host, wide) = (number("a"), number("b"), number("host"), number("wide"));
+    let body = bodies[func.as_u32() as usize].as_deref().unwrap();
+    let compared = |words: [u64; 5]| {
+        let env = Env { bodies: &bodies, seed: None, specializer: None };
+        let env = Told { env, profile: &|_| Some(seen(words)) };
+        let options = OptOptions { inline: InlineTuning::none(), ..OptOptions::default() };
+        let request = OptRequest { module, func, body, osr_header: None, env: &env, options };
+        let (made, _) = inline::construct(&request);
+        common::verify(module, func, &made, "targets");
+        let imm = |data: &cupola_ir::InstData| match data.imm {
+            Imm::Func(func) if data.op == Op::FuncIs => Some(u64::from(func.as_u32()) + 1),
+            _ => None,
+        };
+        made.insts.values().filter_map(imm).collect::<Vec<_>>()
+    };
+    assert_eq!(compared([a, 80, b, 5, 15]), [a]);
+    assert_eq!(compared([a, 30, b, 60, 10]), [b, a], "the more frequent one first");
+    assert_eq!(compared([a, 5, b, 90, 5]), [b]);
+    assert!(compared([a, 79, 0, 0, 21]).is_empty(), "too few are found");
+    assert!(compared([a, 40, b, 39, 21]).is_empty(), "too few are found");
+    assert!(compared([a, 19, 0, 0, 0]).is_empty(), "too few were seen");
+    assert!(compared([host, 90, 0, 0, 0]).is_empty(), "the host's");
+    assert!(compared([wide, 90, 0, 0, 0]).is_empty(), "of another signature");
+    assert!(compared([99, 90, 0, 0, 0]).is_empty(), "no function");
+    assert!(compared([0; 5]).is_empty());
+    assert_eq!(compared([a, u64::MAX, b, u64::MAX, u64::MAX]), [a, b]);
 }

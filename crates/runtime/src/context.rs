@@ -19,6 +19,10 @@ pub struct VmContext {
     pub limits: *mut VmLimits,
     /// The entry table: one cell for each function of the module.
     pub funcs: *const FuncCell,
+    /// References to the functions of the module, by [`FuncId`]. A reference to a function that
+    /// the module defines, called with this context, is the address of its element; that of an
+    /// imported function stands elsewhere.
+    pub func_refs: *const VmFuncRef,
     /// The engine, as T0 and the helpers see it; null only while the instance is being made.
     pub services: *const dyn Services,
 }
@@ -28,6 +32,8 @@ impl VmContext {
     pub const LIMITS: u32 = offset_of!(VmContext, limits) as u32;
     /// Offset of [`VmContext::funcs`].
     pub const FUNCS: u32 = offset_of!(VmContext, funcs) as u32;
+    /// Offset of [`VmContext::func_refs`].
+    pub const FUNC_REFS: u32 = offset_of!(VmContext, func_refs) as u32;
 }
 
 /// Everything about one function that changes while the program runs, shared by all instances of
@@ -110,6 +116,9 @@ pub struct VmFuncRef {
 }
 
 impl VmFuncRef {
+    /// Size of a reference; that to function `f` of an instance stands at `f * SIZE` in
+    /// [`VmContext::func_refs`].
+    pub const SIZE: u32 = size_of::<VmFuncRef>() as u32;
     /// Offset of [`VmFuncRef::cell`].
     pub const CELL: u32 = offset_of!(VmFuncRef, cell) as u32;
     /// Offset of [`VmFuncRef::context`].

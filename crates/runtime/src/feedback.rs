@@ -50,7 +50,8 @@ pub struct LoopFeedback {
 }
 
 /// What a feedback site saw. For indirect calls, which only T0 records (in T1 it cost a program
-/// that does little else a third of its time): the targets seen (function index plus one) and how often; sites that saw more than two different targets count the rest in `other`. For
+/// that does little else a third of its time): the first two targets among the functions of the
+/// caller's instance (function index plus one) and how often; the rest is counted in `other`. For
 /// dialect operations, the handler decides what the words mean.
 #[repr(C)]
 pub struct SiteFeedback {
@@ -67,12 +68,9 @@ pub struct SiteFeedback {
 }
 
 impl SiteFeedback {
-    /// Records a target of an indirect call.
+    /// Records a target of an indirect call, a function of the caller's own instance.
     pub fn record_target(&self, func: u32) {
         let key = u64::from(func) + 1;
-        let bump = |count: &AtomicU64| {
-            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        };
         for (target, count) in [(&self.word0, &self.word1), (&self.word2, &self.word3)] {
             let seen = target.load(Ordering::Relaxed);
             if seen == 0 {
@@ -85,6 +83,15 @@ impl SiteFeedback {
         }
         bump(&self.other);
     }
+
+    /// Records a call of a function of another instance.
+    pub fn record_other(&self) {
+        bump(&self.other);
+    }
+}
+
+fn bump(count: &AtomicU64) {
+    count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 /// Where the parts of a function's feedback stand, in bytes from its start.

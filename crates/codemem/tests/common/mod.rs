@@ -145,6 +145,7 @@ impl Instance {
         let context = Box::new(VmContext {
             limits: &raw mut *limits,
             funcs: funcs.as_ptr(),
+            func_refs: std::ptr::null(),
             services: &raw const *services as *const dyn Services,
         });
         Instance { memory, limits, services, context, _funcs: funcs, blocks: RefCell::default() }

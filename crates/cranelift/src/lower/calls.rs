@@ -115,6 +115,20 @@ impl Lower<'_, '_> {
         let Some((&index, operands)) = inst.args.split_last() else {
             unreachable!("the verifier gives an indirect call its index")
         };
+        let callee = self.table_slot(table, index);
+        self.call_through(inst, sig, callee, operands);
+    }
+
+    pub(super) fn call_ref(&mut self, inst: &InstData, sig: SigId) {
+        let Some((&callee, operands)) = inst.args.split_last() else {
+            unreachable!("the verifier gives a call of a reference its reference")
+        };
+        let callee = self.value(callee);
+        self.call_through(inst, sig, callee, operands);
+    }
+
+    /// The reference in a slot of a table.
+    pub(super) fn table_slot(&mut self, table: TableId, index: Reg) -> Value {
         let index = self.value(index);
         let index = self.b.ins().uextend(types::I64, index);
         let (at, table) = self.place(self.request.context.table(table));
@@ -124,7 +138,21 @@ impl Lower<'_, '_> {
         let slots = self.state_field(types::I64, at, table + VmTable::SLOTS);
         let offset = self.b.ins().ishl_imm_u(index, 3);
         let slot = self.b.ins().iadd(slots, offset);
-        let callee = self.state_field(types::I64, slot, 0);
+        self.state_field(types::I64, slot, 0)
+    }
+
+    /// Whether a reference is the instance's own to a function.
+    pub(super) fn func_is(&mut self, inst: &InstData, func: FuncId) {
+        let reference = self.value(inst.args[0]);
+        let own = self.fixed_field(self.ctx, VmContext::FUNC_REFS);
+        let offset = i64::from(func.as_u32()) * i64::from(VmFuncRef::SIZE);
+        let own = self.b.ins().iadd_imm_s(own, offset);
+        let truth = self.b.ins().icmp(IntCC::Equal, reference, own);
+        self.def_truth(inst.results[0], truth);
+    }
+
+    /// Calls what a reference leads to, if it is not null and has this signature.
+    fn call_through(&mut self, inst: &InstData, sig: SigId, callee: Value, operands: &[Reg]) {
         self.b.ins().trapz(callee, cl_trap(TrapCode::NullFunction));
         let found = self.state_field(types::I32, callee, VmFuncRef::SIG);
         let wanted = i64::from(self.request.context.sig_id(sig));

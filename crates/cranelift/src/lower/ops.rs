@@ -344,8 +344,9 @@ impl<'a> Lower<'a, '_> {
             Op::DeoptTick => self.deopt_tick(inst),
             Op::FuelTick => self.consume_fuel(),
             Op::MemorySize | Op::MemoryGrow | Op::MemoryBase | Op::MemoryLen | Op::GlobalGet
-            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::Dialect | Op::TrapIf | Op::Trap
-            | Op::DeoptUnless | Op::Deopt | Op::OsrPoll => self.inst_of_entity(inst),
+            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::TableGet | Op::FuncIs
+            | Op::CallRef | Op::Dialect | Op::TrapIf | Op::Trap | Op::DeoptUnless | Op::Deopt
+            | Op::OsrPoll => self.inst_of_entity(inst),
         }
     }
 
@@ -368,6 +369,12 @@ impl<'a> Lower<'a, '_> {
             (Op::CallIndirect, Imm::Indirect(sig, table, _)) => {
                 self.call_indirect(inst, sig, table);
             }
+            (Op::TableGet, Imm::Table(table)) => {
+                let reference = self.table_slot(table, inst.args[0]);
+                self.def(inst.results[0], reference);
+            }
+            (Op::FuncIs, Imm::Func(func)) => self.func_is(inst, func),
+            (Op::CallRef, Imm::Sig(sig)) => self.call_ref(inst, sig),
             (Op::Dialect, Imm::Dialect(op, site)) => self.dialect(inst, op, site),
             (Op::TrapIf, Imm::Trap(code)) => self.trap_if(inst, code),
             (Op::Trap, Imm::Trap(code)) => self.trap(code),

@@ -184,6 +184,7 @@ impl World {
             ctx.write(VmContext {
                 limits: &raw mut *self.limits,
                 funcs: self.cells.as_ptr(),
+                func_refs: self.func_refs.as_ptr(),
                 services,
             });
             let base = ctx.cast::<u8>();

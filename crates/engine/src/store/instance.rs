@@ -221,6 +221,7 @@ impl InstanceInner {
         unsafe {
             (&raw mut (*ctx).limits).write(self.store().limits.get());
             (&raw mut (*ctx).funcs).write(self.module.cells());
+            (&raw mut (*ctx).func_refs).write(self.func_refs.0.cast().as_ptr());
             let services: *const dyn Services = self;
             (&raw mut (*ctx).services).write(services);
             let at = |place: Place| ctx.byte_add(place.offset() as usize);

@@ -107,6 +107,18 @@ impl Encoder<'_> {
             }
             (Format::Call, Imm::Func(func)) => self.call(inst, func, dest),
             (Format::CallIndirect, Imm::Indirect(..)) => self.call_indirect(inst, dest),
+            (Format::TableGet, Imm::Table(table)) => {
+                let index = self.read(data.args[0]);
+                let place = self.context.table(table).to_word();
+                self.begin(inst, plain::table_get);
+                self.words.extend([dest, place, index]);
+            }
+            (Format::FuncIs, Imm::Func(func)) => {
+                let reference = self.read(data.args[0]);
+                self.begin(inst, plain::func_is);
+                self.words.extend([dest, func.as_u32(), reference]);
+            }
+            (Format::CallRef, Imm::Sig(sig)) => self.call_ref(inst, sig, dest),
             (Format::Dialect, Imm::Dialect(..)) => self.dialect(inst, dest),
             // Verified register form has nothing else.
             _ => debug_assert!(false, "{} in register form", data.op),
@@ -299,6 +311,18 @@ impl Encoder<'_> {
         self.words.extend([table, sig_id, index]);
         let site = self.feedback.layout().site_offset(site) as usize;
         self.address(self.feedback.as_ptr() as usize + site);
+        self.words.extend(args);
+        self.results(inst, dest);
+    }
+
+    fn call_ref(&mut self, inst: Inst, sig: SigId, dest: u32) {
+        let Some((&reference, args)) = self.body.insts[inst].args.split_last() else { return };
+        self.outside(inst);
+        let args = self.read_all_slots(args);
+        let reference = self.read(reference);
+        self.begin(inst, call::call_ref);
+        self.call_head(call::REF_ARGS + args.len(), sig);
+        self.words.extend([self.context.sig_id(sig), reference]);
         self.words.extend(args);
         self.results(inst, dest);
     }

@@ -31,6 +31,11 @@ const SITE: usize = INDEX + 1;
 /// Where the arguments of an indirect call stand.
 pub(crate) const INDIRECT_ARGS: usize = SITE + 2;
 
+// Behind the number of its signature, a call of a reference has the slot of the reference.
+const REFERENCE: usize = CALLEE + 1;
+/// Where the arguments of a call of a reference stand.
+pub(crate) const REF_ARGS: usize = REFERENCE + 1;
+
 /// Begins an activation of `code`; `args` is where `count` arguments stand.
 #[inline(always)]
 fn enter(
@@ -107,20 +112,45 @@ pub(crate) extern "C-unwind" fn call_indirect(ip: Ip, fp: Fp, st: &mut State, me
     if target.sig != ip.word(SIG_ID) {
         return raise(ip, fp, st, TrapCode::SignatureMismatch);
     }
-    if target.context != st.ctx {
-        return call_elsewhere(ip, fp, st, target);
-    }
     // SAFETY: the encoder writes the address of the site of the function's feedback.
-    unsafe { &*(ip.double(SITE) as *const SiteFeedback) }.record_target(target.func);
+    let site = unsafe { &*(ip.double(SITE) as *const SiteFeedback) };
+    if target.context == st.ctx {
+        site.record_target(target.func);
+    } else {
+        site.record_other();
+    }
+    through(ip, fp, st, mem, target, INDIRECT_ARGS)
+}
+
+/// `call_ref`.
+pub(crate) extern "C-unwind" fn call_ref(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    let reference = fp.get(ip.word(REFERENCE)) as *const VmFuncRef;
+    // SAFETY: a register of this type holds null or the address of a reference that lives as long
+    // as the store.
+    let Some(target) = (unsafe { reference.as_ref() }) else {
+        return raise(ip, fp, st, TrapCode::NullFunction);
+    };
+    if target.sig != ip.word(CALLEE) {
+        return raise(ip, fp, st, TrapCode::SignatureMismatch);
+    }
+    through(ip, fp, st, mem, target, REF_ARGS)
+}
+
+/// A call through a reference, with arguments from the word `args` up to the results.
+#[inline(always)]
+fn through(ip: Ip, fp: Fp, st: &mut State, mem: Mem, target: &VmFuncRef, args: usize) -> Flow {
+    if target.context != st.ctx {
+        return call_elsewhere(ip, fp, st, target, args);
+    }
     // SAFETY: a reference's cell lives as long as its instance.
     let cell = unsafe { &*target.cell };
     let code = cell.t0.load(Ordering::Acquire).cast::<Code>();
     if !cell.native.load(Ordering::Acquire).is_null() || code.is_null() {
-        return call_elsewhere(ip, fp, st, target);
+        return call_elsewhere(ip, fp, st, target, args);
     }
-    let count = ip.word(RESULTS) as usize - INDIRECT_ARGS;
+    let count = ip.word(RESULTS) as usize - args;
     // SAFETY: what is in the cell is the function's code, which the engine keeps.
-    enter(ip, fp, st, mem, unsafe { &*code }, (INDIRECT_ARGS, count))
+    enter(ip, fp, st, mem, unsafe { &*code }, (args, count))
 }
 
 /// `return` without a result.

@@ -6,7 +6,7 @@ use crate::dispatch::{Flow, Fp, HANDLER_WORDS, Ip, Mem, State, next, raise};
 use cupola_ir::{
     LaneOp, Operands, PAGE_SIZE, PureOp, RegValue, Slots, SlotsMut, TrapCode, Type, V128, shuffle,
 };
-use cupola_runtime::VmMemory;
+use cupola_runtime::{VmMemory, VmTable};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -315,6 +315,27 @@ pub(crate) extern "C-unwind" fn memory_base(ip: Ip, fp: Fp, st: &mut State, mem:
 /// `memory.len`: the memory's place.
 pub(crate) extern "C-unwind" fn memory_len(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     of_memory(ip, fp, st, mem, |memory| memory.len)
+}
+
+/// `table.get`: the result's slot, the table's place, the index's slot.
+pub(crate) extern "C-unwind" fn table_get(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the place is that of a table of the instance.
+    let table = unsafe { &*st.place::<VmTable>(ip.word(DEST + 1)) };
+    let index = u64::from(fp.get(ip.word(DEST + 2)) as u32);
+    if index >= table.len {
+        return raise(ip, fp, st, TrapCode::TableOutOfBounds);
+    }
+    // SAFETY: the index is within the table.
+    fp.set(ip.word(DEST), unsafe { *table.slots.add(index as usize) });
+    next(ip.skip(DEST + 3), fp, st, mem)
+}
+
+/// `func.is`: the result's slot, the function, the reference's slot.
+pub(crate) extern "C-unwind" fn func_is(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    // SAFETY: the context is this entry's; the function is one of its module.
+    let own = unsafe { (*st.ctx).func_refs.add(ip.word(DEST + 1) as usize) };
+    fp.set(ip.word(DEST), u64::from(fp.get(ip.word(DEST + 2)) == own as u64));
+    next(ip.skip(DEST + 3), fp, st, mem)
 }
 
 fn trap_code(word: u32) -> TrapCode {

@@ -5,7 +5,7 @@
 //! native stack, and the step to the next instruction: a handler that had something on the native
 //! stack itself could not go on by a tail call.
 
-use super::call::{ARGS, CALLEE, INDIRECT_ARGS, RESULTS, SIG};
+use super::call::{ARGS, CALLEE, RESULTS, SIG};
 use super::plain::DEST;
 use crate::dispatch::{Flow, Fp, Ip, Mem, State, fail, next};
 use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId};
@@ -132,8 +132,9 @@ pub(crate) extern "C-unwind" fn call_elsewhere(
     fp: Fp,
     st: &mut State,
     target: &VmFuncRef,
+    args: usize,
 ) -> Flow {
-    let done = call_out(ip, fp, st, INDIRECT_ARGS, target);
+    let done = call_out(ip, fp, st, args, target);
     behind_call(ip, fp, st, done)
 }
 

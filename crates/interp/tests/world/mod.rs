@@ -96,6 +96,7 @@ impl World {
             ctx.write(VmContext {
                 limits: &raw mut *self.limits,
                 funcs: self.cells.as_ptr(),
+                func_refs: std::ptr::null(),
                 services,
             });
             for (id, memory) in &self.module.memories {
@@ -115,6 +116,7 @@ impl World {
                     place.cast::<VmFuncRef>().write(self.func_refs[func.as_u32() as usize]);
                 }
             }
+            (*ctx).func_refs = self.func_refs.as_ptr();
             for (id, table) in &self.module.tables {
                 let slots: Vec<*const VmFuncRef> = table
                     .elements

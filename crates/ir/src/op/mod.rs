@@ -123,6 +123,12 @@ pub enum Format {
     Call,
     /// A signature and a table; operands after the signature, then an i32; results after it.
     CallIndirect,
+    /// A table of functions; one i32 operand; one reference.
+    TableGet,
+    /// A function; one reference; one i32 result.
+    FuncIs,
+    /// A signature; operands after it, then a reference; results after it.
+    CallRef,
     /// A dialect operation; operands and results after its declaration.
     Dialect,
     /// A trap code; one i32 operand.
@@ -192,6 +198,15 @@ macro_rules! special_format {
     };
     (call_indirect) => {
         Format::CallIndirect
+    };
+    (table_get) => {
+        Format::TableGet
+    };
+    (func_is) => {
+        Format::FuncIs
+    };
+    (call_ref) => {
+        Format::CallRef
     };
     (dialect) => {
         Format::Dialect

@@ -380,6 +380,13 @@ macro_rules! for_each_op {
             Call "call" call [calls];
             /// Calls the function in a table slot; the slot index (i32) is the last operand.
             CallIndirect "call_indirect" call_indirect [calls];
+            /// The reference in a slot of a table of functions.
+            TableGet "table.get" table_get [reads_state traps];
+            /// 1 if the operand is the instance's reference to this function, which the module
+            /// defines, else 0.
+            FuncIs "func.is" func_is [];
+            /// Calls the function that the last operand refers to.
+            CallRef "call_ref" call_ref [calls];
             /// An operation of a language, opaque to the engine; its declaration gives types and effects.
             Dialect "dialect" dialect [dialect];
             /// Traps with the code given as immediate if the operand (i32) is not zero.

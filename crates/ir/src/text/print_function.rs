@@ -2,7 +2,7 @@
 
 use super::literal::write_literal;
 use super::print_module::{Names, put};
-use crate::entities::{Block, FuncId, Inst, Reg};
+use crate::entities::{Block, FuncId, Inst, Reg, SigId};
 use crate::function::{EntryKind, Form, FrameState, Function};
 use crate::inst::{Imm, InstData, Target};
 use crate::module::{EagerBodies, Module};
@@ -320,21 +320,26 @@ impl Printer<'_> {
                 let comma = if inst.args.is_empty() { "" } else { ", " };
                 put(self.out, format_args!(" {}{comma}{args}", self.names.global(global)));
             }
+            (Format::FuncIs, Imm::Func(func)) => {
+                put(self.out, format_args!(" {}, {args}", self.names.func(func)));
+            }
+            (_, Imm::Table(table)) => {
+                put(self.out, format_args!(" {}, {args}", self.names.table(table)));
+            }
             (_, Imm::Func(func)) => {
                 put(self.out, format_args!(" {}({args})", self.names.func(func)))
             }
             (_, Imm::Indirect(sig, table, site)) => {
-                let (index, args) = match inst.args.split_last() {
-                    Some((&index, args)) => (self.regs.get(index), self.regs.list(args)),
-                    None => ("?", String::new()),
-                };
+                let (index, args) = self.last_and_others(inst);
                 let table = self.names.table(table);
-                put(self.out, format_args!(" {table}[{index}]({args}) : "));
-                match self.module.sigs.get(sig) {
-                    Some(sig) => put(self.out, format_args!("{sig}")),
-                    None => self.out.push('?'),
-                }
+                put(self.out, format_args!(" {table}[{index}]({args})"));
+                self.call_sig(sig);
                 self.site(site.as_u32());
+            }
+            (_, Imm::Sig(sig)) => {
+                let (reference, args) = self.last_and_others(inst);
+                put(self.out, format_args!(" {reference}({args})"));
+                self.call_sig(sig);
             }
             (_, Imm::Dialect(op, site)) => {
                 let name = self.module.dialect_ops.get(op).map_or("?", |op| &op.name);
@@ -367,6 +372,21 @@ impl Printer<'_> {
         }
         if let Some(site) = inst.inline_site {
             put(self.out, format_args!(" @{site}"));
+        }
+    }
+
+    /// The last operand and the ones before it.
+    fn last_and_others(&self, inst: &InstData) -> (String, String) {
+        match inst.args.split_last() {
+            Some((&last, others)) => (self.regs.get(last).to_owned(), self.regs.list(others)),
+            None => ("?".to_owned(), String::new()),
+        }
+    }
+
+    fn call_sig(&mut self, sig: SigId) {
+        match self.module.sigs.get(sig) {
+            Some(sig) => put(self.out, format_args!(" : {sig}")),
+            None => self.out.push_str(" : ?"),
         }
     }
 

@@ -102,8 +102,8 @@ impl Checker<'_> {
         if let Some(callee) = callee {
             let call = &form.func.insts[resume];
             let is_call = match call.imm {
-                Imm::Func(func) => func == callee.func,
-                Imm::Indirect(..) => true,
+                Imm::Func(func) => call.op == Op::Call && func == callee.func,
+                Imm::Indirect(..) | Imm::Sig(_) => true,
                 _ => false,
             };
             if !is_call {

@@ -163,7 +163,7 @@ impl Checker<'_> {
             (Format::GlobalGet | Format::GlobalSet, Imm::Global(global)) => {
                 module.globals.is_valid(global).then_some(()).ok_or(global.to_string())
             }
-            (Format::Call, Imm::Func(callee)) => {
+            (Format::Call | Format::FuncIs, Imm::Func(callee)) => {
                 let valid = module.funcs.get(callee).is_some_and(|f| module.sigs.is_valid(f.sig));
                 valid.then_some(()).ok_or(callee.to_string())
             }
@@ -171,6 +171,12 @@ impl Checker<'_> {
                 let sig_ok = module.sigs.is_valid(sig).then_some(()).ok_or(sig.to_string());
                 let table_ok = module.tables.is_valid(table).then_some(()).ok_or(table.to_string());
                 sig_ok.and(table_ok)
+            }
+            (Format::TableGet, Imm::Table(table)) => {
+                module.tables.is_valid(table).then_some(()).ok_or(table.to_string())
+            }
+            (Format::CallRef, Imm::Sig(sig)) => {
+                module.sigs.is_valid(sig).then_some(()).ok_or(sig.to_string())
             }
             (Format::Dialect, Imm::Dialect(op, _)) => {
                 module.dialect_ops.is_valid(op).then_some(()).ok_or(op.to_string())

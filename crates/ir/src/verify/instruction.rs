@@ -68,6 +68,11 @@ impl Checker<'_> {
             (Format::CallIndirect, Imm::Indirect(sig, ..)) => {
                 module.sigs[sig].params.iter().copied().chain([Type::I32]).collect()
             }
+            (Format::TableGet, _) => smallvec![Type::I32],
+            (Format::FuncIs, _) => smallvec![Type::FuncRef],
+            (Format::CallRef, Imm::Sig(sig)) => {
+                module.sigs[sig].params.iter().copied().chain([Type::FuncRef]).collect()
+            }
             (Format::Dialect, Imm::Dialect(op, _)) => {
                 module.dialect_ops[op].params.as_slice().into()
             }
@@ -139,11 +144,15 @@ impl Checker<'_> {
                 let name = self.module.globals[global].name.clone();
                 Err(format!("the global ${} is not mutable", name.unwrap_or(global.to_string())))
             }
-            (Format::CallIndirect, Imm::Indirect(_, table, _))
+            (Format::CallIndirect, Imm::Indirect(_, table, _)) | (_, Imm::Table(table))
                 if self.module.tables[table].element != RefType::Func =>
             {
                 let name = self.module.tables[table].name.clone();
                 Err(format!("the table ${} has no functions", name.unwrap_or(table.to_string())))
+            }
+            (Format::FuncIs, Imm::Func(func)) if self.module.is_import(func) => {
+                let name = self.module.funcs[func].name.clone();
+                Err(format!("the function %{} is imported", name.unwrap_or(func.to_string())))
             }
             _ => Ok(()),
         }

@@ -23,7 +23,7 @@ pub(super) fn buffer_slots(code: &Function) -> u32 {
     let needed = |inst: &InstData| match inst.op {
         Op::DeoptUnless | Op::Deopt | Op::OsrPoll => slots(&inst.args).max(results),
         Op::Dialect => slots(&inst.args).max(slots(&inst.results)),
-        Op::Call | Op::CallIndirect => {
+        Op::Call | Op::CallIndirect | Op::CallRef => {
             let types: Vec<Type> = inst.results.iter().map(|&reg| code.regs[reg]).collect();
             if abi::needs_result_area(&types) { slots(&inst.results) } else { 0 }
         }
@@ -38,7 +38,7 @@ pub(super) fn buffer_slots(code: &Function) -> u32 {
 pub(super) fn calls_functions(code: &Function) -> bool {
     let blocks = code.block_order();
     let mut insts = blocks.iter().flat_map(|&block| &code.blocks[block].insts);
-    insts.any(|&inst| matches!(code.insts[inst].op, Op::Call | Op::CallIndirect))
+    insts.any(|&inst| matches!(code.insts[inst].op, Op::Call | Op::CallIndirect | Op::CallRef))
 }
 
 impl<'c> Lower<'_, '_, 'c> {
@@ -96,6 +96,37 @@ impl<'c> Lower<'_, '_, 'c> {
         let Some((&index, operands)) = inst.args.split_last() else {
             return Err(codegen("an indirect call without an index").into());
         };
+        let callee = self.table_slot(table, index)?;
+        self.call_through(inst, sig, callee, operands)
+    }
+
+    pub(super) fn call_ref(&mut self, inst: &InstData, sig: SigId) -> Result<()> {
+        let Some((&callee, operands)) = inst.args.split_last() else {
+            return Err(codegen("a call of a reference without one").into());
+        };
+        let callee = self.b.build_int_to_ptr(self.int(callee)?, self.unit.types.ptr, "")?;
+        self.call_through(inst, sig, callee, operands)
+    }
+
+    pub(super) fn table_get(&mut self, inst: &InstData, table: TableId) -> Result<()> {
+        let slot = self.table_slot(table, inst.args[0])?;
+        let reference = self.b.build_ptr_to_int(slot, self.unit.types.i64, "")?;
+        self.def(inst.results[0], reference);
+        Ok(())
+    }
+
+    /// Whether a reference is the instance's own to a function.
+    pub(super) fn func_is(&mut self, inst: &InstData, func: FuncId) -> Result<()> {
+        let refs = self.fixed_pointer(self.ctx, VmContext::FUNC_REFS)?;
+        let own = self.offset(refs, u64::from(func.as_u32()) * u64::from(VmFuncRef::SIZE))?;
+        let own = self.b.build_ptr_to_int(own, self.unit.types.i64, "")?;
+        let reference = self.int(inst.args[0])?;
+        let truth = self.b.build_int_compare(IntPredicate::EQ, reference, own, "")?;
+        self.def_truth(inst.results[0], truth)
+    }
+
+    /// The reference in a slot of a table.
+    fn table_slot(&mut self, table: TableId, index: Reg) -> Result<PointerValue<'c>> {
         let types = self.unit.types;
         let index = self.b.build_int_z_extend(self.int(index)?, types.i64, "")?;
         let (at, table) = self.place(self.request.context.table(table))?;
@@ -105,7 +136,18 @@ impl<'c> Lower<'_, '_, 'c> {
         self.trap_on(outside, TrapCode::TableOutOfBounds)?;
         let slots = self.state_pointer(at, table + VmTable::SLOTS)?;
         let offset = self.b.build_left_shift(index, types.i64.const_int(3, false), "")?;
-        let callee = self.state_pointer(self.add_bytes(slots, offset)?, 0)?;
+        self.state_pointer(self.add_bytes(slots, offset)?, 0)
+    }
+
+    /// Calls what a reference leads to, if it is not null and has this signature.
+    fn call_through(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        callee: PointerValue<'c>,
+        operands: &[Reg],
+    ) -> Result<()> {
+        let types = self.unit.types;
         let is_null = self.b.build_is_null(callee, "")?;
         self.trap_on(is_null, TrapCode::NullFunction)?;
         let found = self.state_field(types.i32.into(), 4, callee, VmFuncRef::SIG)?;

@@ -1,5 +1,5 @@
 //! From a request to the function that the passes work on: construction with the profile's guesses,
-//! specialization of dialect instructions, inlining.
+//! known targets of indirect calls, specialization of dialect instructions, inlining.
 
 use super::{Template, inline};
 use crate::env::{OptRequest, Profile};
@@ -57,6 +57,7 @@ fn template(
         },
     };
     let (mut func, mut info) = osr::construct(body, &options);
+    speculate::targets::run(&mut func, &mut info, request.module, profile);
     let place = (id, request.module);
     speculate::run(&mut func, &mut info, place, (decisions, profile), &|op| {
         request.env.specializer(op)

@@ -2,6 +2,7 @@
 //! are assumed to meet. A wrong guess leaves for the interpreter; it is not made again.
 
 mod specialize;
+pub mod targets;
 
 pub use specialize::{SpecializeCx, Specializer, run};
 

@@ -56,6 +56,13 @@ impl SsaInfo {
         self.states.iter_mut().map(|state| &mut state.source)
     }
 
+    /// Gives `inst`, which is greater than those that have a state, the state of `like`.
+    pub fn share(&mut self, inst: Inst, like: Inst) {
+        debug_assert!(self.states.last().is_none_or(|last| last.inst < inst));
+        let state = self.state(like).map(|state| ResumeState { inst, ..state.clone() });
+        self.states.extend(state);
+    }
+
     /// Adds the state of `inst`, which is greater than those added before.
     pub(super) fn push(
         &mut self,

@@ -5,8 +5,8 @@
 use cupola_ir::analysis::Cfg;
 use cupola_ir::{
     Block, Effects, EntryKind, Form, Format, FrameState, FuncId, Function, Imm, InstData,
-    LoadLaneOp, LoadOp, MemId, Module, Op, PAGE_SIZE, Reg, RegValue, StoreLaneOp, StoreOp,
-    TrapCode, Type, V128, memory,
+    LoadLaneOp, LoadOp, MemId, Module, Op, PAGE_SIZE, Reg, RegValue, SigId, StoreLaneOp, StoreOp,
+    TableId, TrapCode, Type, V128, memory,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -320,6 +320,21 @@ impl<'a> Machine<'a> {
         results.iter().map(value).collect()
     }
 
+    fn table_slot(&self, table: TableId, index: Bits) -> Step<Bits> {
+        let slot = self.module.tables[table].elements.get(index as u32 as usize);
+        let slot = slot.ok_or(Stop::Trap(TrapCode::TableOutOfBounds))?;
+        Ok(slot.map_or(0, |func| Bits::from(func.as_u32()) + 1))
+    }
+
+    fn invoke_reference(&mut self, sig: SigId, callee: Bits, args: &[Bits]) -> Step<Vec<Bits>> {
+        let func = u32::try_from(callee).ok().and_then(|callee| callee.checked_sub(1));
+        let func = FuncId::from_u32(func.ok_or(Stop::Trap(TrapCode::NullFunction))?);
+        if self.module.funcs[func].sig != sig {
+            return Err(Stop::Trap(TrapCode::SignatureMismatch));
+        }
+        self.invoke(func, args)
+    }
+
     fn instruction(&mut self, data: &InstData, args: &[Bits]) -> Step<Vec<Bits>> {
         if let Some(result) = data.op.eval(data.imm, args) {
             return result.map(|value| vec![value]).map_err(Stop::Trap);
@@ -344,17 +359,20 @@ impl<'a> Machine<'a> {
                     _ => vec![*slot],
                 }
             }
+            // A reference is the function's number plus one.
+            Imm::Func(func) if data.op == Op::FuncIs => {
+                vec![Bits::from(args[0] == Bits::from(func.as_u32()) + 1)]
+            }
             Imm::Func(func) => self.invoke(func, args)?,
+            Imm::Table(table) => vec![self.table_slot(table, args[0])?],
             Imm::Indirect(sig, table, _) => {
                 let (&index, args) = args.split_last().expect("an index");
-                let elements = &self.module.tables[table].elements;
-                let slot = elements.get(index as u32 as usize);
-                let func = slot.ok_or(Stop::Trap(TrapCode::TableOutOfBounds))?;
-                let func = func.ok_or(Stop::Trap(TrapCode::NullFunction))?;
-                if self.module.funcs[func].sig != sig {
-                    return Err(Stop::Trap(TrapCode::SignatureMismatch));
-                }
-                self.invoke(func, args)?
+                let callee = self.table_slot(table, index)?;
+                self.invoke_reference(sig, callee, args)?
+            }
+            Imm::Sig(sig) => {
+                let (&callee, args) = args.split_last().expect("a reference");
+                self.invoke_reference(sig, callee, args)?
             }
             Imm::Dialect(op, _) => {
                 let decl = &self.module.dialect_ops[op];

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::scope::{RegType, numbered};
 use super::{Kind, Parse, Parser, Token};
-use crate::entities::{FrameStateId, Inst, MemId, Reg, SiteId};
+use crate::entities::{FrameStateId, Inst, MemId, Reg, SigId, SiteId};
 use crate::function::{DeoptReason, FrameDescr, FrameState};
 use crate::inst::{Imm, InstData, MemArg, Target};
 use crate::op::{Format, Op, V128};
@@ -117,6 +117,25 @@ impl<'s> Parser<'s> {
                 self.call_args(body, inst)
             }
             Format::CallIndirect => self.call_indirect(body, inst),
+            Format::TableGet => {
+                let token = self.expect(Kind::Entity)?;
+                inst.imm = Imm::Table(self.table(token)?);
+                self.expect(Kind::Comma)?;
+                self.regs(body, inst)
+            }
+            Format::FuncIs => {
+                let token = self.expect(Kind::Func)?;
+                inst.imm = Imm::Func(self.func(token)?);
+                self.expect(Kind::Comma)?;
+                self.regs(body, inst)
+            }
+            Format::CallRef => {
+                let reference = self.reg(body)?;
+                self.call_args(body, inst)?;
+                inst.args.push(reference);
+                inst.imm = Imm::Sig(self.call_sig()?);
+                Ok(())
+            }
             Format::Dialect => self.dialect(body, inst),
             Format::DeoptTick | Format::FuelTick => Ok(()),
             Format::TrapIf => {
@@ -278,13 +297,18 @@ impl<'s> Parser<'s> {
         self.expect(Kind::RBracket)?;
         self.call_args(body, inst)?;
         inst.args.push(index);
+        let sig = self.call_sig()?;
+        inst.imm = Imm::Indirect(sig, table, self.site(body)?);
+        Ok(())
+    }
+
+    /// `: (i32, i32) -> i32`
+    fn call_sig(&mut self) -> Parse<SigId> {
         self.expect(Kind::Colon)?;
         self.expect(Kind::LParen)?;
         let params = self.list(Kind::RParen, Self::type_)?;
         let sig = Signature::new(params, self.results()?);
-        let sig = self.intern_sig(sig);
-        inst.imm = Imm::Indirect(sig, table, self.site(body)?);
-        Ok(())
+        Ok(self.intern_sig(sig))
     }
 
     /// `calc.pow(a, b)`
