@@ -34,6 +34,9 @@ fn every_function_with_any_arguments() {
     assert!(faults > 1000, "{faults}");
 }
 
+/// A function, its arguments, and which of them are pointers, to how many bytes.
+type Call<'a> = (&'a str, &'a [i64], &'a [(usize, i64)]);
+
 /// Calls whose pointers are right but for one, which ends beyond the memory.
 #[test]
 fn each_pointer_is_checked() {
@@ -50,8 +53,7 @@ fn each_pointer_is_checked() {
     let out = guest.put(&[0; 64]);
     let subscription = guest.put(&[0; 48]);
     let all = flags::ALL as i64;
-    // With the pointers' places among the arguments and the sizes of what they lead to.
-    let calls: &[(&str, &[i64], &[(usize, i64)])] = &[
+    let calls: &[Call] = &[
         ("args_get", &[buffer, out], &[(0, 4), (1, 5)]),
         ("args_sizes_get", &[buffer, out], &[(0, 4), (1, 4)]),
         ("environ_get", &[buffer, out], &[(0, 4), (1, 4)]),
