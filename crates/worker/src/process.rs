@@ -91,6 +91,17 @@ impl Process {
             Rlimit { current: Some(config.memory_limit), maximum: Some(config.memory_limit) };
         let _ = prlimit(Some(pid), Resource::Data, limit);
         let _ = setpriority_process(Some(pid), config.niceness);
+        // Where the program has a real-time policy, niceness means nothing.
+        // SAFETY: asks for, and sets, the scheduling of a process of ours; touches no memory but
+        // the parameter.
+        unsafe {
+            let policy = libc::sched_getscheduler(pid.as_raw_nonzero().get());
+            if policy == libc::SCHED_FIFO || policy == libc::SCHED_RR {
+                let lowest =
+                    libc::sched_param { sched_priority: libc::sched_get_priority_min(policy) };
+                libc::sched_setscheduler(pid.as_raw_nonzero().get(), policy, &lowest);
+            }
+        }
     }
 
     fn greet(&mut self, deadline: Instant) -> io::Result<Greeting> {

@@ -37,6 +37,7 @@ fn climbs() {
     check(outcome.peak_calls > 0, "no call goes to T3", &outcome);
     check(outcome.faults.is_empty(), "a fault", &outcome);
     check(outcome.table.contains("llvm-O3"), "who made the code", &outcome);
+    assert_eq!(outcome.warnings, [""; 0]);
 }
 
 fn nothing_starts_before_it_is_needed() {
@@ -71,15 +72,22 @@ fn faults() {
     ];
     for (fault, expected) in cases {
         let mut config = config(fault);
-        // Taking memory is slow where the machine is busy.
-        let patience = if fault == "memory" { 20_000 } else { 300 };
+        // All others come to their end by themselves, however busy the machine is.
+        let patience = if fault.starts_with("hang") { 300 } else { 20_000 };
         config.deadline = Duration::from_millis(patience);
         config.memory_limit = 256 << 20;
         let outcome = run(&config, Duration::from_millis(400), false);
         let told = outcome.faults.iter().any(|reason| reason.contains(expected));
         check(told, &format!("{fault}: `{expected}` is nowhere"), &outcome);
         check(outcome.peak_loops == 0, fault, &outcome);
+        one_warning(fault, &outcome);
     }
+}
+
+fn one_warning(what: &str, outcome: &Outcome) {
+    assert_eq!(outcome.warnings.len(), 1, "{what}: {:?}", outcome.warnings);
+    let warning = &outcome.warnings[0];
+    assert!(warning.starts_with("cupola: warning: the peak compiler: "), "{what}: {warning}");
 }
 
 fn missing() {
@@ -87,6 +95,31 @@ fn missing() {
     config.program = Some("/nonexistent/cupola-llvm".into());
     let outcome = run(&config, Duration::from_millis(200), false);
     check(outcome.faults.iter().any(|f| f.contains("cannot start")), "no reason", &outcome);
+    one_warning("missing", &outcome);
+}
+
+/// That none is installed is no fault: nobody is warned, and nothing is asked for.
+fn not_installed() {
+    let config = WorkerConfig::default();
+    if !matches!(Worker::new(config.clone()).start(), Err(CompileError::Absent(_))) {
+        return println!("skipped: not_installed, because cupola-llvm is installed here");
+    }
+    let outcome = run(&config, Duration::from_millis(100), false);
+    check(outcome.faults.is_empty(), "a fault", &outcome);
+    assert_eq!(outcome.warnings, [""; 0]);
+}
+
+/// When nobody is left who could run it, what is being compiled is given up, and the process with
+/// it.
+fn nobody_waits_for_the_last_compilation() {
+    let patient = WorkerConfig { deadline: Duration::from_secs(60), ..config("hang") };
+    let outcome = program::run_and_leave(&patient, Duration::from_millis(300));
+    let left = Instant::now();
+    check(outcome.faults.is_empty(), "given up while it was wanted", &outcome);
+    program::wait_for("the worker to end", || children().is_empty());
+    assert!(left.elapsed() < Duration::from_secs(10), "{:?}", left.elapsed());
+    program::wait_for("the threads to end", || program::threads() == 1);
+    assert_eq!(outcome.warnings, [""; 0]);
 }
 
 /// A worker that is lost too often is given up for good.
@@ -132,7 +165,7 @@ fn killed_at_random() {
         (config.program, config.arguments) = (Some(real.into()), Vec::new());
     }
     config.restarts_per_minute = usize::MAX;
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let (mut state, mut lost) = (0x9e37_79b9_7f4a_7c15_u64, 0);
     for _ in 0..kills {
         state ^= state << 13;
         state ^= state >> 7;
@@ -141,7 +174,14 @@ fn killed_at_random() {
         let outcome = program::run_killing(&config, Duration::from_millis(90), moment);
         check(outcome.result_is_right, "the result", &outcome);
         assert_eq!(children(), Vec::<u32>::new(), "a process is left");
+        if outcome.faults.is_empty() {
+            assert_eq!(outcome.warnings, [""; 0]);
+        } else {
+            one_warning("killed", &outcome);
+            lost += 1;
+        }
     }
+    println!("{kills} times killed, {lost} times during a request");
 }
 
 /// The worker does not outlive a parent that is killed.
@@ -181,11 +221,13 @@ fn main() {
         }
         _ => {}
     }
-    let tests: [(&str, fn()); 10] = [
+    let tests: [(&str, fn()); 12] = [
         ("climbs", climbs),
         ("nothing_starts_before_it_is_needed", nothing_starts_before_it_is_needed),
         ("faults", faults),
         ("missing", missing),
+        ("not_installed", not_installed),
+        ("nobody_waits_for_the_last_compilation", nobody_waits_for_the_last_compilation),
         ("restarts_are_bounded", restarts_are_bounded),
         ("idle_workers_end", idle_workers_end),
         ("killed_while_idle", killed_while_idle),

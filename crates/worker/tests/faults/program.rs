@@ -5,7 +5,9 @@ use cupola::tuning::Preset;
 use cupola::{Config, Dialects, Engine, Imports, Instance, Module, Store};
 use cupola_runtime::{OptLevel, Tier};
 use cupola_worker::{Worker, WorkerConfig};
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,6 +59,49 @@ pub struct Outcome {
     pub faults: Vec<String>,
     /// The statistics.
     pub table: String,
+    /// Lines of warning that the user got.
+    pub warnings: Vec<String>,
+}
+
+/// How a run ends.
+#[derive(Copy, Clone, PartialEq)]
+enum End {
+    /// With all compilations.
+    Finish,
+    /// At once, whatever is being compiled.
+    Leave,
+}
+
+/// The standard error, caught until this is dropped.
+struct Caught {
+    before: OwnedFd,
+    file: File,
+}
+
+impl Caught {
+    fn new() -> Caught {
+        let before = rustix::io::dup(rustix::stdio::stderr()).unwrap();
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let file = File::from(rustix::fs::memfd_create("stderr", flags).unwrap());
+        rustix::stdio::dup2_stderr(&file).unwrap();
+        Caught { before, file }
+    }
+
+    /// What came so far.
+    fn text(&self) -> String {
+        let mut bytes = vec![0; self.file.metadata().unwrap().len() as usize];
+        self.file.read_exact_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        // What a failed assertion says was caught, too.
+        let text = self.text();
+        rustix::stdio::dup2_stderr(&self.before).unwrap();
+        eprint!("{text}");
+    }
 }
 
 fn churn(mut n: i64, mut x: i64) -> i64 {
@@ -70,20 +115,24 @@ fn churn(mut n: i64, mut x: i64) -> i64 {
 /// Runs the program for a time, longer if it has to `climb` and has not; panics if a result is
 /// wrong or something stays behind.
 pub fn run(config: &WorkerConfig, time: Duration, climb: bool) -> Outcome {
-    run_beside(config, time, climb, |_| ()).0
+    run_beside(config, time, climb, End::Finish, |_| ()).0
+}
+
+/// Runs the program for a time and drops everything, whatever is being compiled.
+pub fn run_and_leave(config: &WorkerConfig, time: Duration) -> Outcome {
+    run_beside(config, time, false, End::Leave, |_| ()).0
 }
 
 /// Runs the program and collects the events.
 pub fn run_with_events(config: &WorkerConfig, time: Duration) -> (Outcome, Vec<Event>) {
-    run_beside(config, time, false, |_| ())
+    run_beside(config, time, false, End::Finish, |_| ())
 }
 
-/// Runs the program, killing the worker after `moment`, and whenever there is one afterwards for
-/// a few milliseconds.
+/// Runs the program and kills the worker, once, after `moment`, or when there is one.
 pub fn run_killing(config: &WorkerConfig, time: Duration, moment: Duration) -> Outcome {
     let started = Instant::now();
     let mut killed = false;
-    run_beside(config, time, false, move |_| {
+    run_beside(config, time, false, End::Finish, move |_| {
         if !killed && started.elapsed() >= moment {
             for process in children() {
                 killed = true;
@@ -98,8 +147,10 @@ fn run_beside(
     worker_config: &WorkerConfig,
     time: Duration,
     climb: bool,
+    end: End,
     mut beside: impl FnMut(&Engine) + Send,
 ) -> (Outcome, Vec<Event>) {
+    let caught = Caught::new();
     let worker = Worker::new(worker_config.clone());
     let mut config = Config::new()
         .with_generator(cupola_cranelift::baseline())
@@ -146,7 +197,9 @@ fn run_beside(
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    engine.finish_compilations();
+    if end == End::Finish {
+        engine.finish_compilations();
+    }
     let report = module.report();
     for function in &report.functions {
         outcome.faults.extend(
@@ -158,6 +211,8 @@ fn run_beside(
     assert!(outcome.result_is_right, "{}", outcome.table);
     let events = std::iter::from_fn(|| engine.events().pop()).collect();
     drop((store, module, engine, worker));
+    let text = caught.text();
+    outcome.warnings.extend(text.lines().filter(|l| l.contains("warning")).map(str::to_owned));
     (outcome, events)
 }
 
@@ -186,6 +241,11 @@ pub fn exists(process: u32) -> bool {
 /// How many file descriptors this process has.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// How many threads this process has.
+pub fn threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
 /// Kills a process that this one has started.
