@@ -237,6 +237,21 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
         self.b.select(is_nan, nan, value)
     }
 
+    /// The result of a vector operation with the one NaN in place of any, if its lanes are floats.
+    /// Any operation may look at the bits of a vector, so none with another NaN is kept.
+    fn canonical_lanes(&mut self, op: Op, value: Reg) -> Reg {
+        let (eq, nan) = match op.name().split_once('.') {
+            // A comparison gives a mask, in which all ones are no NaN.
+            Some((_, "eq" | "ne" | "lt" | "gt" | "le" | "ge")) => return value,
+            Some(("f32x4", _)) => (Op::F32x4Eq, constant_lanes(f32::NAN.to_bits().into(), 4)),
+            Some(("f64x2", _)) => (Op::F64x2Eq, constant_lanes(f64::NAN.to_bits().into(), 8)),
+            _ => return value,
+        };
+        let is_number = self.b.ins(eq, &[value, value]);
+        let nan = self.b.v128(nan);
+        self.b.ins(Op::V128Bitselect, &[value, nan, is_number])
+    }
+
     fn operand(&mut self, ty: Type) -> Reg {
         let of_type: Vec<Reg> =
             self.readable.iter().copied().filter(|&reg| self.b.type_of(reg) == ty).collect();
@@ -287,7 +302,9 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
             }
             10 if self.choices.chance(40) => {
                 let memory = self.memory();
-                let pages = self.b.i32(self.choices.below(2) as i32);
+                let ty = self.module.memories[memory].address_type();
+                let pages = self.choices.below(2) as u64;
+                let pages = self.b.constant(ty, pages);
                 let value = self.b.memory_grow(memory, pages);
                 self.keep(value);
             }
@@ -323,25 +340,44 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
     }
 
     fn pure(&mut self) {
-        let ops: Vec<Op> = Op::ALL
-            .iter()
-            .copied()
-            .filter(|op| op.format() == Format::Pure && !has_vectors(*op))
-            .collect();
+        let vectors = self.choices.chance(35);
+        let wanted = |op: &Op| {
+            let formats = [Format::Pure, Format::Lane, Format::Shuffle];
+            formats.contains(&op.format()) && has_vectors(*op) == vectors
+        };
+        let ops: Vec<Op> = Op::ALL.iter().copied().filter(wanted).collect();
         let op = self.choices.pick(&ops);
         // Operations that trap are rarer than the table makes them.
         if op.effects().contains(Effects::TRAPS) && self.choices.chance(70) {
             return self.pure();
         }
-        let Some((params, _)) = op.pure_signature() else { return };
+        let Some((params, result)) = op.pure_signature() else { return };
         let mut args: Vec<Reg> = params.iter().map(|&ty| self.operand(ty)).collect();
         match op {
             Op::I32ReinterpretF32 | Op::I64ReinterpretF64 => args[0] = self.canonical(args[0]),
             Op::F32Copysign | Op::F64Copysign => args[1] = self.canonical(args[1]),
             _ => {}
         }
-        let value = self.b.ins(op, &args);
+        let mut value = match op.format() {
+            Format::Lane => {
+                let lane = self.lane(op);
+                self.b.lane(op, &args, lane)
+            }
+            Format::Shuffle => {
+                let lanes = [(); 16].map(|()| self.lane(op));
+                self.b.shuffle(args[0], args[1], lanes)
+            }
+            _ => self.b.ins(op, &args),
+        };
+        if result == Type::V128 {
+            value = self.canonical_lanes(op, value);
+        }
         self.keep(value);
+    }
+
+    /// The number of a lane that the opcode may name.
+    fn lane(&mut self, op: Op) -> u8 {
+        self.choices.below(op.lanes().expect("an opcode on a lane").into()) as u8
     }
 
     fn call(&mut self) {
@@ -377,39 +413,66 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
     }
 
     fn load(&mut self) {
-        let op = self.choices.pick(&accesses(Format::Load));
-        let (memory, (address, offset)) = (self.memory(), self.address());
-        let value = self.b.load(op, memory, address, offset);
+        let op = self.access([Format::Load, Format::LoadLane]);
+        let memory = self.memory();
+        let (address, offset) = self.address(memory);
+        let value = if op.format() == Format::LoadLane {
+            let (vector, lane) = (self.operand(Type::V128), self.lane(op));
+            self.b.load_lane(op, memory, [address, vector], offset, lane)
+        } else {
+            self.b.load(op, memory, address, offset)
+        };
         self.keep(value);
     }
 
     fn store(&mut self) {
-        let op = self.choices.pick(&accesses(Format::Store));
-        let (memory, (address, offset)) = (self.memory(), self.address());
+        let op = self.access([Format::Store, Format::StoreLane]);
+        let memory = self.memory();
+        let (address, offset) = self.address(memory);
         let Some((ty, _)) = op.access() else { return };
         let mut value = self.operand(ty);
+        if op.format() == Format::StoreLane {
+            let lane = self.lane(op);
+            return self.b.store_lane(op, memory, [address, value], offset, lane);
+        }
         if ty.is_float() {
             value = self.canonical(value);
         }
         self.b.store(op, memory, address, value, offset);
     }
 
+    /// An access of one of these formats to a linear memory.
+    fn access(&mut self, formats: [Format; 2]) -> Op {
+        let vectors = self.choices.chance(30);
+        let wanted =
+            |op: &Op| formats.contains(&op.format()) && !op.is_raw() && has_vectors(*op) == vectors;
+        let ops: Vec<Op> = Op::ALL.iter().copied().filter(wanted).collect();
+        self.choices.pick(&ops)
+    }
+
     /// An address that is nearly always in bounds, often the same as another.
-    fn address(&mut self) -> (Reg, u64) {
+    fn address(&mut self, memory: MemId) -> (Reg, u64) {
+        let ty = self.module.memories[memory].address_type();
         let offset = self.choices.pick(&[0, 0, 4, 8, 65520, 65535, 65536]);
         if self.choices.chance(40) {
-            return (self.b.i32(self.choices.pick(&[0, 4, 8, 16])), offset % 16);
+            let address = self.choices.pick(&[0, 4, 8, 16]);
+            return (self.b.constant(ty, address), offset % 16);
         }
-        let address = self.operand(Type::I32);
-        let mask = self.b.i32(self.choices.pick(&[12, 12, 0xff, 0xfff, 0xffff]));
-        let offset = if self.choices.chance(90) { offset % 64 } else { offset };
-        (self.b.ins(Op::I32And, &[address, mask]), offset)
+        let address = self.operand(ty);
+        let mask = self.choices.pick(&[12, 12, 0xff, 0xfff, 0xffff]);
+        let mask = self.b.constant(ty, mask);
+        let offset = match self.choices.below(40) {
+            0 if ty == Type::I64 => self.choices.pick(&[1 << 32, 1 << 48, u64::MAX - 15]),
+            0..4 => offset,
+            _ => offset % 64,
+        };
+        let and = if ty == Type::I64 { Op::I64And } else { Op::I32And };
+        (self.b.ins(and, &[address, mask]), offset)
     }
 }
 
-fn accesses(format: Format) -> Vec<Op> {
-    let wanted = |op: &Op| op.format() == format && !op.is_raw() && !has_vectors(*op);
-    Op::ALL.iter().copied().filter(wanted).collect()
+fn constant_lanes(bits: u128, bytes: u32) -> u128 {
+    (0..16 / bytes).fold(0, |vector, lane| vector | bits << (8 * bytes * lane))
 }
 
 fn has_vectors(op: Op) -> bool {

@@ -2,13 +2,15 @@
 //!
 //! A program is a module of several functions in register form: any graph of blocks (also
 //! irreducible), calls of each other (also recursive), indirect and host calls, dialect
-//! operations, memories, globals, tables, guards, traps, and all pure operations. It always ends:
+//! operations, several memories with addresses of 32 and 64 bits, globals, tables, guards, traps,
+//! and all pure operations, scalar and vector. It always ends:
 //! edges that go back pass a check of the activation's step counter, and function entries one of a
 //! global budget of calls.
 //!
 //! What a program does must not depend on the tier, so payload and sign of NaN, which operations
 //! leave open, are made the same before anything could see them: before a reinterpretation, a
-//! store, and the sign operand of `copysign`.
+//! store, and the sign operand of `copysign`; of vectors, behind each operation that could make
+//! one, as all operations see bits of vectors.
 
 mod body;
 mod check;
@@ -101,9 +103,10 @@ fn declarations(choices: &mut Choices<'_>) -> Module {
         };
         add(&format!("f{i}"), sig, FuncKind::Defined);
     }
-    for _ in 0..1 + choices.below(2) {
+    for _ in 0..1 + choices.below(3) {
         let max_pages = Some(1 + choices.below(3) as u64);
-        module.memories.push(MemoryDecl::new(1, max_pages));
+        let memory64 = choices.chance(30);
+        module.memories.push(MemoryDecl { memory64, ..MemoryDecl::new(1, max_pages) });
     }
     let mut global = |ty, init| {
         module.globals.push(GlobalDecl::new(ty, true, init));
