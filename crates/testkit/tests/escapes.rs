@@ -50,16 +50,15 @@ struct Function {
     op: Op,
     memory: usize,
     offset: u64,
+    /// The lane, of accesses to one.
+    lane: u8,
     form: Form,
 }
 
 impl Function {
     fn draw(choices: &mut Choices<'_>, name: String) -> Function {
-        let ops: Vec<Op> = Op::ALL
-            .iter()
-            .copied()
-            .filter(|op| matches!(op.format(), Format::Load | Format::Store) && !op.is_raw())
-            .collect();
+        let ops: Vec<Op> =
+            Op::ALL.iter().copied().filter(|op| op.access().is_some() && !op.is_raw()).collect();
         let op = choices.pick(&ops);
         let memory = choices.below(MEMORIES.len());
         let near = |at: u64, choices: &mut Choices<'_>| {
@@ -73,7 +72,8 @@ impl Function {
             4 => u64::MAX - choices.pick(&[0, 7, 15]),
             _ => near(at, choices),
         };
-        let mut function = Function { name, op, memory, offset, form: Form::Argument };
+        let lane = choices.below(op.lanes().unwrap_or(1).into()) as u8;
+        let mut function = Function { name, op, memory, offset, lane, form: Form::Argument };
         function.form = match choices.below(9) {
             0 => Form::Argument,
             1 | 2 => {
@@ -95,7 +95,17 @@ impl Function {
     }
 
     fn is_store(&self) -> bool {
-        self.op.format() == Format::Store
+        matches!(self.op.format(), Format::Store | Format::StoreLane)
+    }
+
+    /// Whether one lane of a vector is loaded or stored.
+    fn has_lane(&self) -> bool {
+        matches!(self.op.format(), Format::LoadLane | Format::StoreLane)
+    }
+
+    /// Whether a value is an operand: what is stored, or a vector of which a lane is loaded.
+    fn takes_value(&self) -> bool {
+        self.is_store() || self.has_lane()
     }
 
     fn access(&self) -> (Type, u64) {
@@ -129,11 +139,14 @@ impl Function {
         let memory = MEMORIES[self.memory].0;
         let a = if self.wide() { "i64" } else { "i32" };
         let (ty, _) = self.access();
-        let access = |address: &str| match self.is_store() {
-            true => format!("{op} {memory}, {address}, v, offset={offset}"),
-            false => format!("w = {op} {memory}, {address}, offset={offset}"),
+        let access = |address: &str| {
+            let result = if self.is_store() { "" } else { "w = " };
+            let value = if self.takes_value() { ", v" } else { "" };
+            let lane =
+                if self.has_lane() { format!(", lane={}", self.lane) } else { String::new() };
+            format!("{result}{op} {memory}, {address}{value}, offset={offset}{lane}")
         };
-        let value = if self.is_store() { format!(", v: {ty}") } else { String::new() };
+        let value = if self.takes_value() { format!(", v: {ty}") } else { String::new() };
         let gives = !self.is_store() && !matches!(self.form, Form::Skipped | Form::Dead);
         let (results, back) = match gives {
             true => (format!(" -> {ty}"), "return w"),
@@ -188,7 +201,7 @@ impl Function {
             false => Value::I32(x as i32),
         };
         let mut args = vec![number(first), number(n)];
-        if self.is_store() {
+        if self.takes_value() {
             args.push(match self.access().0 {
                 Type::I32 => Value::I32(value as i32),
                 Type::I64 => Value::I64(value as i64),
@@ -228,29 +241,40 @@ impl Function {
             }
             let range = &mut bytes[start as usize..end as usize];
             match self.is_store() {
-                true => range.copy_from_slice(&value.to_le_bytes()[..size as usize]),
+                true => range.copy_from_slice(&self.stored(value)),
                 false => loaded = Some(range.to_vec()),
             }
         }
         mark(MARKS[1], bytes)?;
         Ok(loaded)
     }
-}
 
-/// The value of a scalar load of these bytes.
-fn extended(op: Op, bytes: &[u8]) -> Option<Value> {
-    let mut word = [0; 8];
-    word.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    let unsigned = u64::from_le_bytes(word);
-    let shift = 64 - 8 * bytes.len() as u32;
-    let signed = ((unsigned << shift) as i64 >> shift) as u64;
-    let bits = if op.name().ends_with("_s") { signed } else { unsigned };
-    match op.access()?.0 {
-        Type::I32 => Some(Value::I32(bits as i32)),
-        Type::I64 => Some(Value::I64(bits as i64)),
-        Type::F32 => Some(Value::F32(f32::from_bits(bits as u32))),
-        Type::F64 => Some(Value::F64(f64::from_bits(bits))),
-        _ => None,
+    /// The bytes that are stored of a value.
+    fn stored(&self, value: u128) -> Vec<u8> {
+        let size = self.access().1 as usize;
+        value.to_le_bytes()[size * usize::from(self.lane)..][..size].to_vec()
+    }
+
+    /// The result of a load of these bytes, of a scalar or of a lane of the vector `value`.
+    fn loaded(&self, bytes: &[u8], value: u128) -> Option<Value> {
+        if self.has_lane() {
+            let mut vector = value.to_le_bytes();
+            vector[bytes.len() * usize::from(self.lane)..][..bytes.len()].copy_from_slice(bytes);
+            return Some(Value::V128(u128::from_le_bytes(vector)));
+        }
+        let mut word = [0; 8];
+        word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let unsigned = u64::from_le_bytes(word);
+        let shift = 64 - 8 * bytes.len() as u32;
+        let signed = ((unsigned << shift) as i64 >> shift) as u64;
+        let bits = if self.op.name().ends_with("_s") { signed } else { unsigned };
+        match self.op.access()?.0 {
+            Type::I32 => Some(Value::I32(bits as i32)),
+            Type::I64 => Some(Value::I64(bits as i64)),
+            Type::F32 => Some(Value::F32(f32::from_bits(bits as u32))),
+            Type::F64 => Some(Value::F64(f64::from_bits(bits))),
+            _ => None,
+        }
     }
 }
 
@@ -347,7 +371,7 @@ impl Program {
                 }
                 (Ok(values), Ok(loaded)) => {
                     let loaded = loaded.as_ref().filter(|_| !values.is_empty());
-                    let value = match loaded.map(|bytes| extended(function.op, bytes)) {
+                    let value = match loaded.map(|bytes| function.loaded(bytes, call.value)) {
                         Some(Some(value)) => vec![value],
                         Some(None) => vectors.entry(index).or_insert(values.clone()).clone(),
                         None => vec![],
