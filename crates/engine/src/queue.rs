@@ -11,6 +11,7 @@ use cupola_runtime::Tier;
 use parking_lot::{Condvar, Mutex};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -71,6 +72,9 @@ struct State {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    /// How many jobs wait; written with the lock held. Whoever decides about functions reads it at
+    /// each expiry of a counter, and need not know it exactly.
+    waiting: AtomicUsize,
     /// Signalled when a job arrives, and at shutdown.
     arrived: Condvar,
     /// Signalled when a worker has finished a job.
@@ -108,6 +112,7 @@ impl Queue {
             }
         }
         state.jobs.push(Entry(job));
+        self.shared.note_waiting(&state);
         drop(state);
         self.shared.arrived.notify_one();
         Ok(())
@@ -115,7 +120,7 @@ impl Queue {
 
     /// How many jobs wait.
     pub fn len(&self) -> usize {
-        self.shared.state.lock().jobs.len()
+        self.shared.waiting.load(Relaxed)
     }
 
     /// Waits until no job waits and none is being compiled.
@@ -128,6 +133,10 @@ impl Queue {
 }
 
 impl Shared {
+    fn note_waiting(&self, state: &State) {
+        self.waiting.store(state.jobs.len(), Relaxed);
+    }
+
     fn work(&self) {
         loop {
             let job = {
@@ -137,6 +146,7 @@ impl Shared {
                         return;
                     }
                     if let Some(Entry(job)) = state.jobs.pop() {
+                        self.note_waiting(&state);
                         state.busy += 1;
                         break job;
                     }
@@ -160,6 +170,7 @@ impl Drop for Queue {
             let mut state = self.shared.state.lock();
             state.shutdown = true;
             state.jobs.clear();
+            self.shared.note_waiting(&state);
             std::mem::take(&mut state.workers)
         };
         self.shared.arrived.notify_all();
