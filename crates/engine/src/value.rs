@@ -38,16 +38,6 @@ impl Value {
         }
     }
 
-    /// The lower slot of those that hold the value.
-    pub fn to_slot(self) -> u64 {
-        self.to_bits() as u64
-    }
-
-    /// The value of type `ty` in a slot (of a vector, the lower one; the upper is zero).
-    pub fn from_slot(ty: Type, slot: u64) -> Value {
-        Value::from_bits(ty, slot.into())
-    }
-
     /// The bits of the slots that hold the value ([`Imm::constant`](cupola_ir::Imm::constant)). What
     /// a reference is to programs is the business of its store: its bits are zero.
     pub fn to_bits(self) -> u128 {

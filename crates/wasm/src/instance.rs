@@ -60,7 +60,7 @@ impl Instance {
                 self.state(store).set_elements(index, items);
                 continue;
             };
-            let start = offset.eval(store, self.engine).to_slot();
+            let start = offset.eval(store, self.engine).to_bits() as u64;
             let table = self.engine.table(store, *table);
             if !table.is_some_and(|table| table.write(store, start, &items)) {
                 return Err(Error::Segment(TrapCode::TableOutOfBounds));
@@ -72,7 +72,7 @@ impl Instance {
     fn init_memories(self, store: &mut impl AsStoreMut, info: &ModuleInfo) -> Result<(), Error> {
         for segment in &info.data[info.initial_data..] {
             let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
-            let start = usize::try_from(offset.eval(store, self.engine).to_slot()).ok();
+            let start = usize::try_from(offset.eval(store, self.engine).to_bits()).ok();
             let bytes = &info.bytes[segment.bytes.clone()];
             let memory = self.engine.memory(store, *memory);
             let memory = memory.map(|memory| memory.data_mut(store)).unwrap_or_default();
