@@ -7,6 +7,7 @@ use cupola::stress::{Stress, StressMode};
 use cupola::tuning::Preset;
 use cupola::{Mode, Tier};
 use cupola_runtime::OptLevel;
+use cupola_wasm::Validation;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +25,9 @@ pub enum Command {
     /// Run a program
     #[command(after_help = crate::host::HELP, override_usage = USAGE)]
     Run(Box<RunArgs>),
+    /// Run specification scripts of WebAssembly
+    #[command(after_help = crate::wast::HELP)]
+    Wast(WastArgs),
     /// Show a program in one of the forms it takes on its way to machine code
     Dump(DumpArgs),
     /// Print a script that completes this command's arguments in a shell
@@ -111,6 +115,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
 
+    /// When to validate functions of a WebAssembly module; all else is always validated at load
+    #[arg(long, value_name = "WHEN", default_value = "lazy", value_parser = validations())]
+    pub validate: Validation,
+
     /// Do not reserve 6 GiB of address space for each linear memory, but check bounds in compiled
     /// code, which is slower; for where address space is limited
     #[arg(long)]
@@ -128,6 +136,35 @@ pub struct RunArgs {
     /// Let the program use raw loads and stores, which reach all of this process's memory
     #[arg(long)]
     pub trust: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WastArgs {
+    /// The scripts (.wast)
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The tiers to run in
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    pub mode: RunMode,
+
+    /// When functions get to a higher tier
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = presets())]
+    pub preset: Preset,
+
+    /// Do often what happens rarely, to test the engine (--help lists the modes)
+    #[arg(long, value_name = "NAME[=ARG],…", default_value = "", hide_default_value = true)]
+    #[arg(long_help = stress_help())]
+    pub stress: Stress,
+
+    /// When to validate functions of modules that are not to be refused
+    #[arg(long, value_name = "WHEN", default_value = "lazy", value_parser = validations())]
+    pub validate: Validation,
+
+    /// Do not reserve 6 GiB of address space for each linear memory, but check bounds in compiled
+    /// code
+    #[arg(long)]
+    pub no_memory_reservation: bool,
 }
 
 #[derive(Debug, Args)]
@@ -205,7 +242,7 @@ pub struct Variable {
 }
 
 /// Options of `run` whose value is the next word.
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 11] = [
     "invoke",
     "dir",
     "env",
@@ -216,6 +253,7 @@ const WITH_VALUE: [&str; 10] = [
     "fuel",
     "timeout",
     "max-memory",
+    "validate",
 ];
 
 /// Takes what is for the program off the command line: gives what is for this command, and the
@@ -306,6 +344,16 @@ fn modes() -> impl TypedValueParser<Value = RunMode> {
 fn levels() -> impl TypedValueParser<Value = OptLevel> {
     PossibleValuesParser::new(OptLevel::ALL.map(OptLevel::name)).map(|name| {
         OptLevel::ALL.into_iter().find(|level| level.name() == name).unwrap_or_default()
+    })
+}
+
+fn validations() -> impl TypedValueParser<Value = Validation> {
+    let lazy = PossibleValue::new("lazy")
+        .help("each at its first call, which traps with the error and its place");
+    let eager = PossibleValue::new("eager").help("all before the program starts, in parallel");
+    PossibleValuesParser::new([lazy, eager]).map(|name| match name.as_str() {
+        "eager" => Validation::EagerParallel,
+        _ => Validation::Lazy,
     })
 }
 

@@ -3,8 +3,11 @@
 use crate::failure::Failure;
 use cupola::ir::{Diagnostics, FuncKind};
 use cupola::{Dialects, Engine, Imports, Instance, Module, Store};
-use cupola_wasm::Options;
 use cupola_wasm::wasi::{self, WasiCtx};
+use cupola_wasm::{Options, SharedBytes};
+use memmap2::Mmap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,18 +52,41 @@ impl Program {
     }
 }
 
+/// Files from this size on are mapped: reading less costs no more than mapping it.
+const MAPPED: u64 = 256 << 10;
+
+/// The bytes of a file. Of a large one only those parts are read that are looked at.
+fn read(file: &Path) -> io::Result<SharedBytes> {
+    let mut file = File::open(file)?;
+    let about = file.metadata()?;
+    if about.is_file() && about.len() >= MAPPED {
+        // SAFETY: the bytes are constant as long as nobody writes to the file. As with executables
+        // and shared libraries, whoever replaces a program that runs has to make a new file; one
+        // who overwrites it in place decides what this process runs in any case.
+        return unsafe { Mmap::map(&file) }.map(SharedBytes::new);
+    }
+    let mut bytes = Vec::with_capacity(about.len() as usize);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes.into())
+}
+
 /// Reads and verifies a program. `trust`: raw loads and stores are allowed.
-pub fn load(engine: &Engine, file: &Path, trust: bool) -> Result<Program, Failure> {
+pub fn load(
+    engine: &Engine,
+    file: &Path,
+    trust: bool,
+    options: &Options,
+) -> Result<Program, Failure> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::Input(format!("cannot read `{name}`: {error}")))?;
+    let bytes =
+        read(file).map_err(|error| Failure::Input(format!("cannot read `{name}`: {error}")))?;
     if is_lua(file, &bytes) {
         let message =
             format!("`{name}`: Lua is not supported yet; programs are .cir, .wasm or .wat");
         return Err(Failure::Input(message));
     }
     if bytes.starts_with(b"\0asm") || has_extension(file, "wasm") || has_extension(file, "wat") {
-        return load_wasm(engine, file, bytes);
+        return load_wasm(engine, file, bytes, options);
     }
     let invalid = |diagnostics: Diagnostics| Failure::Diagnostics(diagnostics);
     let mut parsed = cupola::ir::parse_bytes(&name, &bytes).map_err(invalid)?;
@@ -81,18 +107,33 @@ pub fn load(engine: &Engine, file: &Path, trust: bool) -> Result<Program, Failur
 }
 
 /// Reads WebAssembly, in the binary or (by its extension) in the text format.
-fn load_wasm(engine: &Engine, file: &Path, bytes: Vec<u8>) -> Result<Program, Failure> {
+fn load_wasm(
+    engine: &Engine,
+    file: &Path,
+    bytes: SharedBytes,
+    options: &Options,
+) -> Result<Program, Failure> {
     let name = file.display().to_string();
     let bytes = match has_extension(file, "wat") {
         true => wat::Parser::new()
             .parse_bytes(Some(file), &bytes)
-            .map_err(|error| Failure::Input(error.to_string()))?
-            .into_owned(),
+            .map_err(|error| Failure::Input(shortened(&error.to_string())))?
+            .into_owned()
+            .into(),
         false => bytes,
     };
-    let wasm = cupola_wasm::Module::new(engine, &name, bytes, &Options::default())
+    let wasm = cupola_wasm::Module::new(engine, &name, bytes, options)
         .map_err(|error| Failure::Input(format!("`{name}`: {error}")))?;
     Ok(Program { module: wasm.engine_module().clone(), wasm: Some(wasm) })
+}
+
+/// A message, its lines cut where nobody reads on: one may be a line of the program, which may be
+/// all of a file that is no program.
+fn shortened(message: &str) -> String {
+    const WIDTH: usize = 1_000;
+    let end = |line: &str| line.char_indices().nth(WIDTH).map_or(line.len(), |(end, _)| end);
+    let lines: Vec<&str> = message.lines().map(|line| &line[..end(line)]).collect();
+    lines.join("\n")
 }
 
 fn has_extension(file: &Path, extension: &str) -> bool {

@@ -10,6 +10,7 @@ mod host;
 mod input;
 mod run;
 mod values;
+mod wast;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -19,6 +20,7 @@ fn main() {
     let (argv, program_args) = args::split_program_args(std::env::args_os());
     let outcome = match Cli::parse_from(argv).command {
         Command::Run(options) => run::run(&options, &program_args),
+        Command::Wast(options) => wast::run(&options),
         Command::Dump(options) => dump::dump(&options).map(|()| 0),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,9 +7,10 @@ use crate::input::{self, Program};
 use crate::values;
 use cupola::events::EventLog;
 use cupola::ir::{FuncId, TrapCode};
-use cupola::tuning::Tuning;
+use cupola::tuning::{Preset, Tuning};
 use cupola::{Config, Engine, Error, Mode, Module, Store, Tier, Value};
-use cupola_runtime::OptLevel;
+use cupola_runtime::{CompileError, OptLevel};
+use cupola_wasm::Options;
 use cupola_wasm::wasi::{self, WasiBuilder, WasiCtx};
 use cupola_worker::{Worker, WorkerConfig};
 use std::ffi::OsString;
@@ -34,7 +35,9 @@ pub fn run(options: &RunArgs, program_args: &[OsString]) -> Result<i32, Failure>
     // The process ends next, so that waiting for compilations under way and giving memory back
     // piece by piece would be in vain.
     let engine = ManuallyDrop::new(Engine::new(config(options)?)?);
-    let program = ManuallyDrop::new(input::load(&engine, &options.file, options.trust)?);
+    let loading = Options { validation: options.validate };
+    let program = input::load(&engine, &options.file, options.trust, &loading)?;
+    let program = ManuallyDrop::new(program);
     let module = &program.module;
     let call = what_to_call(&program, options, program_args)?;
     let uses_wasi = program.uses_wasi();
@@ -69,6 +72,11 @@ pub fn run(options: &RunArgs, program_args: &[OsString]) -> Result<i32, Failure>
     let printed = finish_output(&output, result.as_deref().unwrap_or_default());
     if let Some(log) = log {
         log.finish().map_err(|error| Failure::Input(format!("cannot write the log: {error}")))?;
+    }
+    if let (Some(CompileError::Absent(reason)), true) =
+        (engine.peak_fault(), options.log || options.stats.is_some())
+    {
+        eprintln!("cupola: note: no code for T3, the peak compiler is not there: {reason}");
     }
     if options.block_counts {
         eprint!("{}", block_counts(module));
@@ -175,17 +183,33 @@ fn wasi_ctx(options: &RunArgs, program_args: &[OsString]) -> Result<WasiCtx, Fai
 }
 
 fn config(options: &RunArgs) -> Result<Config, Failure> {
+    let peak = (!options.no_peak).then_some(options.peak_opt);
+    let mut config = tiers(options.mode, options.preset, peak)?;
+    config.stress = options.stress.clone();
+    config.codegen.fuel = options.fuel.is_some();
+    config.codegen.block_counts = options.block_counts;
+    config.perf_map = options.perf_map;
+    config.codegen.memory_reservation = !options.no_memory_reservation;
+    if let Some(bytes) = options.max_memory {
+        config.max_memory_pages = bytes / cupola::ir::PAGE_SIZE;
+    }
+    Ok(config)
+}
+
+/// The code generators of a mode, and when functions get to them. `peak`: how hard the peak compiler
+/// works; none: it is not used.
+pub fn tiers(mode: RunMode, preset: Preset, peak: Option<OptLevel>) -> Result<Config, Failure> {
     let mut config = Config::new().with_generator(cupola_cranelift::baseline());
-    config.tuning = options.preset.tuning();
+    config.tuning = preset.tuning();
     // Its process is started when something is to be compiled, and the executable is not looked
     // for before.
     let worker = Worker::new(WorkerConfig::default());
-    let needed = match options.mode {
+    let needed = match mode {
         RunMode::Tiers(mode) => {
             config.mode = mode;
             config = config.with_generator(cupola_cranelift::optimizing());
-            if !options.no_peak {
-                config = config.with_generator(worker.generator(Tier::T3, options.peak_opt));
+            if let Some(level) = peak {
+                config = config.with_generator(worker.generator(Tier::T3, level));
             }
             mode == Mode::Only(Tier::T3)
         }
@@ -198,20 +222,12 @@ fn config(options: &RunArgs) -> Result<Config, Failure> {
             true
         }
     };
-    if needed && options.no_peak {
+    if needed && peak.is_none() {
         let message = "this mode needs the peak compiler, which --no-peak forbids";
         return Err(Failure::Input(message.to_owned()));
     }
     if needed {
         worker.start().map_err(|error| Failure::Input(format!("the peak compiler: {error}")))?;
-    }
-    config.stress = options.stress.clone();
-    config.codegen.fuel = options.fuel.is_some();
-    config.codegen.block_counts = options.block_counts;
-    config.perf_map = options.perf_map;
-    config.codegen.memory_reservation = !options.no_memory_reservation;
-    if let Some(bytes) = options.max_memory {
-        config.max_memory_pages = bytes / cupola::ir::PAGE_SIZE;
     }
     Ok(config)
 }

@@ -5,25 +5,43 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Bytes within an allocation that several share, so that a front end can hand over parts of its
-/// input without copying them.
+/// Bytes that several share, wherever they stand (an allocation, a mapped file), so that a front end
+/// can hand over parts of its input without copying them.
 #[derive(Clone)]
 pub struct SharedBytes {
-    all: Arc<[u8]>,
+    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
     range: Range<usize>,
 }
 
 impl SharedBytes {
-    /// The bytes of `all` in this range; none if it lies outside.
-    pub fn new(all: Arc<[u8]>, range: Range<usize>) -> Option<SharedBytes> {
-        all.get(range.clone())?;
-        Some(SharedBytes { all, range })
+    /// All that an owner gives, which has to be the same each time.
+    pub fn new(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> SharedBytes {
+        SharedBytes { range: 0..owner.as_ref().len(), owner: Arc::new(owner) }
+    }
+
+    /// The bytes in this range of these; none if it lies outside.
+    pub fn slice(&self, range: Range<usize>) -> Option<SharedBytes> {
+        self.get(range.clone())?;
+        let start = self.range.start;
+        Some(SharedBytes { owner: self.owner.clone(), range: start + range.start..start + range.end })
     }
 }
 
 impl From<Vec<u8>> for SharedBytes {
     fn from(bytes: Vec<u8>) -> SharedBytes {
-        SharedBytes { range: 0..bytes.len(), all: bytes.into() }
+        SharedBytes::new(bytes)
+    }
+}
+
+impl From<&[u8]> for SharedBytes {
+    fn from(bytes: &[u8]) -> SharedBytes {
+        SharedBytes::new(bytes.to_vec())
+    }
+}
+
+impl From<Arc<[u8]>> for SharedBytes {
+    fn from(bytes: Arc<[u8]>) -> SharedBytes {
+        SharedBytes::new(bytes)
     }
 }
 
@@ -31,7 +49,7 @@ impl Deref for SharedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.all[self.range.clone()]
+        &(*self.owner).as_ref()[self.range.clone()]
     }
 }
 

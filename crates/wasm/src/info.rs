@@ -2,10 +2,9 @@
 
 use crate::types::FuncType;
 use cupola::{AsStore, Instance, Value};
-use cupola_ir::{FuncId, GlobalId, MemId, RefType, TableId, Type};
+use cupola_ir::{FuncId, GlobalId, MemId, RefType, SharedBytes, TableId, Type};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use std::sync::Arc;
 use wasmparser::ValidatorResources;
 
 /// A constant expression.
@@ -133,7 +132,7 @@ pub(crate) enum Export {
 
 /// A module without its code.
 pub(crate) struct ModuleInfo {
-    pub bytes: Arc<[u8]>,
+    pub bytes: SharedBytes,
     pub types: Vec<FuncType>,
     /// The type of each function.
     pub funcs: Vec<u32>,

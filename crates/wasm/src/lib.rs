@@ -58,6 +58,7 @@ mod types;
 pub mod wasi;
 
 pub use cupola::Value as Val;
+pub use cupola_ir::SharedBytes;
 pub use cupola_ir::Type as ValType;
 pub use error::Error;
 pub use imports::Imports;

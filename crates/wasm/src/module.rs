@@ -8,7 +8,7 @@ use crate::info::{Export, ModuleInfo};
 use crate::ops;
 use crate::types::FuncType;
 use cupola::Engine;
-use cupola_ir::{FuncId, Type};
+use cupola_ir::{FuncId, SharedBytes, Type};
 use std::sync::Arc;
 
 /// When functions are validated.
@@ -18,8 +18,10 @@ pub enum Validation {
     /// functions' bodies is validated at load all the same.
     #[default]
     Lazy,
-    /// All at load, as the specification has it.
+    /// All at load, as the specification has it, in the thread that loads.
     Eager,
+    /// All at load, a large module's on as many threads as there are processors.
+    EagerParallel,
 }
 
 /// How a module is loaded.
@@ -38,14 +40,15 @@ pub struct Module {
 
 impl Module {
     /// Loads a module in the binary format. `name`, best the file's, stands in backtraces unless
-    /// the module has a name of its own.
+    /// the module has a name of its own. The bytes are kept, and read as functions are called for the
+    /// first time; a [`SharedBytes`] of a mapped file is not copied.
     ///
     /// # Errors
     /// If the module is not valid, or needs something that is not supported.
     pub fn new(
         engine: &Engine,
         name: &str,
-        bytes: impl Into<Arc<[u8]>>,
+        bytes: impl Into<SharedBytes>,
         options: &Options,
     ) -> Result<Module, Error> {
         let Decoded { ir, info, debug } = decode(name, bytes.into(), options)?;

@@ -12,6 +12,7 @@ use crate::host;
 use crate::input;
 use cupola::ir::{self, FuncId, LoopId};
 use cupola::{Config, Engine, Module, Tier};
+use cupola_wasm::Options;
 use std::fmt::Write as _;
 
 /// Prints what was asked for.
@@ -29,7 +30,7 @@ pub fn dump(options: &DumpArgs) -> Result<(), Failure> {
         };
         return Err(Failure::Input(message.to_owned()));
     }
-    let module = input::load(&engine, &options.file, options.trust)?.module;
+    let module = input::load(&engine, &options.file, options.trust, &Options::default())?.module;
     let defined: Vec<FuncId> =
         module.ir().funcs.keys().filter(|&func| !module.ir().is_import(func)).collect();
     // The optimizer inlines functions that were asked for before.

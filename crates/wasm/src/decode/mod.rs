@@ -1,9 +1,11 @@
 //! Decoding: one pass over the sections.
 //!
 //! Sections are validated as they are read; function bodies only found, to be validated when they
-//! are translated, or here if asked for. Names come from the name section; a source position is
-//! an instruction's offset in the file (0, where the magic number stands, is none).
+//! are translated, or at the end if asked for ([`functions`]). Names come from the name section; a
+//! source position is an instruction's offset in the file (0, where the magic number stands, is
+//! none).
 
+mod functions;
 mod sections;
 
 use crate::dwarf::DebugSections;
@@ -11,13 +13,11 @@ use crate::error::Error;
 use crate::info::ModuleInfo;
 use crate::module::{Options, Validation};
 use crate::types::from_parsed;
-use cupola_ir::{RefType, Type};
+use cupola_ir::{RefType, SharedBytes, Type};
+pub(crate) use functions::function_validator;
+use functions::validate_functions;
 use sections::Sections;
-use std::sync::Arc;
-use wasmparser::{
-    FuncToValidate, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator,
-    ValidatorResources, WasmFeatures,
-};
+use wasmparser::{Parser, Payload, ValidPayload, Validator, ValidatorResources, WasmFeatures};
 
 /// What is supported.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -44,7 +44,7 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes a module. `name` stands in backtraces unless the module names itself.
-pub(crate) fn decode(name: &str, bytes: Arc<[u8]>, options: &Options) -> Result<Decoded, Error> {
+pub(crate) fn decode(name: &str, bytes: SharedBytes, options: &Options) -> Result<Decoded, Error> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut parser = Parser::new(0);
     parser.set_features(FEATURES);
@@ -59,31 +59,20 @@ pub(crate) fn decode(name: &str, bytes: Arc<[u8]>, options: &Options) -> Result<
         if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
             let range = body.range();
             bodies.push(range.start as usize..range.end as usize);
-            if options.validation == Validation::Eager {
-                func.into_validator(FuncValidatorAllocations::default()).validate(&body)?;
-            } else if resources.is_none() {
-                resources = Some(func.resources);
-            }
+            resources.get_or_insert(func.resources);
             continue;
         }
         sections.read(payload)?;
     }
-    Ok(sections.finish(bytes, bodies, resources))
-}
-
-/// A validator for one function of a module.
-pub(crate) fn function_validator(
-    info: &ModuleInfo,
-    func: u32,
-) -> Option<wasmparser::FuncValidator<ValidatorResources>> {
-    let resources = info.unchecked.clone()?;
-    let to_validate = FuncToValidate {
-        resources,
-        index: func,
-        ty: info.funcs[func as usize],
-        features: FEATURES,
+    let mut decoded = sections.finish(bytes, bodies, resources);
+    let threads = match options.validation {
+        Validation::Lazy => return Ok(decoded),
+        Validation::Eager => 1,
+        Validation::EagerParallel => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    Some(to_validate.into_validator(FuncValidatorAllocations::default()))
+    validate_functions(&decoded.info, threads)?;
+    decoded.info.unchecked = None;
+    Ok(decoded)
 }
 
 /// The type from the decoder's.

@@ -17,7 +17,6 @@ use cupola_ir::{
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::ops::Range;
-use std::sync::Arc;
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Import, KnownCustom, Name,
     NameSectionReader, Operator, Payload, TypeRef, ValidatorResources,
@@ -59,7 +58,7 @@ impl Sections {
 
     pub fn finish(
         mut self,
-        bytes: Arc<[u8]>,
+        bytes: SharedBytes,
         bodies: Vec<Range<usize>>,
         unchecked: Option<ValidatorResources>,
     ) -> Decoded {
@@ -87,7 +86,7 @@ impl Sections {
     /// Leaves to the engine the data segments, up to the first that may fail or that others could
     /// see fail: those at constant places that are certain to be in a memory of the module's own.
     /// Gives how many.
-    fn initial_data(&mut self, bytes: &Arc<[u8]>) -> usize {
+    fn initial_data(&mut self, bytes: &SharedBytes) -> usize {
         for (index, segment) in self.data.iter().enumerate() {
             let (memory, offset) = match segment.mode {
                 SegmentMode::Active(memory, Const::Operand(ConstOperand::Value(offset))) => {
@@ -99,7 +98,7 @@ impl Sections {
             let decl = &self.ir.memories[memory];
             let size = decl.min_pages.saturating_mul(PAGE_SIZE);
             let end = offset.checked_add(segment.bytes.len() as u64);
-            let shared = SharedBytes::new(bytes.clone(), segment.bytes.clone());
+            let shared = bytes.slice(segment.bytes.clone());
             let Some(shared) =
                 shared.filter(|_| decl.import.is_none() && end.is_some_and(|end| end <= size))
             else {

@@ -109,20 +109,6 @@ impl Translator<'_> {
                 _ => return Ok(()),
             }
         }
-        if let Some(pure) = pure_op(op) {
-            let (params, result) = pure.pure_signature().expect("the table has pure opcodes");
-            let args = self.stack.pop_regs(&mut self.emit, params.len());
-            return self.finish(pure, &args, Imm::None, &[result]);
-        }
-        if let Some((load, memarg)) = load_op(op) {
-            let address = self.stack.pop_reg(&mut self.emit);
-            let (ty, _) = load.access().expect("the table has loads");
-            return self.finish(load, &[address], Imm::Mem(mem_arg(memarg)), &[ty]);
-        }
-        if let Some((store, memarg)) = store_op(op) {
-            let args = self.stack.pop_regs(&mut self.emit, 2);
-            return self.finish(store, &args, Imm::Mem(mem_arg(memarg)), &[]);
-        }
         match *op {
             Operator::Nop => Ok(()),
             Operator::Unreachable => {
@@ -229,8 +215,29 @@ impl Translator<'_> {
                 self.dialect(WasmOp::TableInit, &[elem_index, table])
             }
             Operator::ElemDrop { elem_index } => self.dialect(WasmOp::ElemDrop, &[elem_index]),
-            ref other if self.vector(other)? => Ok(()),
-            ref other => Err(Error::unsupported(format!("instruction {other:?}"), offset)),
+            ref other => self.by_table(other, offset),
+        }
+    }
+
+    /// Translates an operator that the tables map to an opcode.
+    fn by_table(&mut self, op: &Operator<'_>, offset: u64) -> Result<(), Error> {
+        if let Some((load, memarg)) = load_op(op) {
+            let address = self.stack.pop_reg(&mut self.emit);
+            let (ty, _) = load.access().expect("the table has loads");
+            return self.finish(load, &[address], Imm::Mem(mem_arg(memarg)), &[ty]);
+        }
+        if let Some(pure) = pure_op(op) {
+            let (params, result) = pure.pure_signature().expect("the table has pure opcodes");
+            let args = self.stack.pop_regs(&mut self.emit, params.len());
+            return self.finish(pure, &args, Imm::None, &[result]);
+        }
+        if let Some((store, memarg)) = store_op(op) {
+            let args = self.stack.pop_regs(&mut self.emit, 2);
+            return self.finish(store, &args, Imm::Mem(mem_arg(memarg)), &[]);
+        }
+        match self.vector(op)? {
+            true => Ok(()),
+            false => Err(Error::unsupported(format!("instruction {op:?}"), offset)),
         }
     }
 
