@@ -173,11 +173,15 @@ impl<'a> Session<'a> {
     }
 
     fn load(&self, bytes: Vec<u8>) -> Result<Module, Stop> {
-        match Module::new(self.engine, self.name, bytes, self.options) {
-            Ok(module) => Ok(module),
-            Err(Error::Unsupported { what, .. }) => Err(Stop::skipped(what)),
-            Err(error) => Err(Stop::failed("a valid module", error)),
+        // Loaded lazily, a module would tell what it needs only when a function is called.
+        let all = Options { validation: Validation::Eager };
+        if let Err(Error::Unsupported { what, .. }) =
+            Module::new(self.engine, self.name, &*bytes, &all)
+        {
+            return Err(Stop::skipped(what));
         }
+        let module = Module::new(self.engine, self.name, bytes, self.options);
+        module.map_err(|error| Stop::failed("a valid module", error))
     }
 
     fn instantiate(&mut self, module: &Module) -> Result<Instance, Stop> {
@@ -219,7 +223,7 @@ impl<'a> Session<'a> {
             Err(_) if in_text => return Ok(()),
             Err(error) => return Err(Stop::failed("an invalid module", error)),
         };
-        let options = Options { validation: Validation::Eager, ..self.options.clone() };
+        let options = Options { validation: Validation::Eager };
         match Module::new(self.engine, self.name, bytes, &options) {
             Err(_) => Ok(()),
             Ok(_) => Err(Stop::failed("an error", "a valid module")),
