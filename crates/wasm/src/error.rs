@@ -69,7 +69,11 @@ impl From<wasmparser::Error> for Error {
         let offset = error.offset();
         match error.missing_wasm_feature() {
             Some(features) => Error::unsupported(proposal(features), offset),
-            None => Error::Invalid { message: error.message().to_owned(), offset },
+            None => {
+                // Some show bytes, one on each line.
+                let words: Vec<&str> = error.message().split_whitespace().collect();
+                Error::Invalid { message: words.join(" "), offset }
+            }
         }
     }
 }

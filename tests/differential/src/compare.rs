@@ -1,5 +1,6 @@
 //! Running subjects in all engines.
 
+use crate::batch::Tally;
 use crate::guest::{Engine, Run, run};
 use crate::subject::Subject;
 use crate::value::{End, Trap};
@@ -56,17 +57,14 @@ impl fmt::Display for Stats {
     }
 }
 
-impl Stats {
-    /// The numbers as a line, for [`Stats::from_line`].
-    pub fn to_line(&self) -> String {
-        let Stats { modules, not_started, left_out, calls, returned } = self;
-        format!("{modules} {not_started} {left_out} {calls} {returned}")
+impl Tally for Stats {
+    fn numbers(&self) -> Vec<u64> {
+        let Stats { modules, not_started, left_out, calls, returned } = *self;
+        vec![modules, not_started, left_out, calls, returned]
     }
 
-    /// The numbers of a line.
-    pub fn from_line(line: &str) -> Option<Stats> {
-        let numbers: Option<Vec<u64>> = line.split(' ').map(|word| word.parse().ok()).collect();
-        let [modules, not_started, left_out, calls, returned] = numbers?[..] else { return None };
+    fn from_numbers(numbers: &[u64]) -> Option<Stats> {
+        let [modules, not_started, left_out, calls, returned] = *numbers else { return None };
         Some(Stats { modules, not_started, left_out, calls, returned })
     }
 }
@@ -108,7 +106,14 @@ fn command(seed: u64) -> String {
 /// # Errors
 /// If they do not agree.
 pub fn check_seed(seed: u64) -> Result<Stats, Box<Mismatch>> {
-    let subject = Subject::generate(seed);
+    check(Subject::generate(seed), seed)
+}
+
+/// Runs a subject in all engines.
+///
+/// # Errors
+/// If they do not agree.
+pub fn check(subject: Subject, seed: u64) -> Result<Stats, Box<Mismatch>> {
     let expected = run(&subject, REFERENCE);
     let mut stats = Stats { modules: 1, ..Stats::default() };
     let mut differences = Vec::new();
@@ -163,6 +168,9 @@ fn difference(subject: &Subject, found: &Run, expected: &Run) -> String {
             let _ = write!(text, "; global {name} is {found:x?}, in t0 {expected:x?}");
         }
         return text;
+    }
+    for fault in &found.faults {
+        let _ = write!(text, "{fault}; ");
     }
     let _ = write!(text, "in the end: host {:x}, in t0 {:x}", found.host, expected.host);
     for (name, (found, expected)) in

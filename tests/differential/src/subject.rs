@@ -114,12 +114,20 @@ impl Subject {
         let mut random = Random::new(seed);
         let length = *random.choose(&[1_000, 5_000, 20_000]);
         let bytes = random.bytes(length);
+        Subject::of_bytes(&bytes, &mut random)
+    }
+
+    /// The subject that bytes make, with limits and arguments at random.
+    ///
+    /// # Panics
+    /// If the generator makes something that is not valid.
+    pub fn of_bytes(bytes: &[u8], random: &mut Random) -> Subject {
         let memory64 = random.one_in(4);
-        let wasm = generate(config(&mut random.clone(), memory64), &bytes)
+        let wasm = generate(config(&mut random.clone(), memory64), bytes)
             // The generator's tables, too, have 64-bit indices then; they are not supported.
-            .or_else(|| generate(config(&mut random.clone(), false), &bytes))
+            .or_else(|| generate(config(&mut random.clone(), false), bytes))
             .expect("without 64-bit memories there are no tables with 64-bit indices");
-        Subject::new(wasm, &mut random)
+        Subject::new(wasm, random)
     }
 
     /// A subject of a module that exports its fuel.

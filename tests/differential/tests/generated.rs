@@ -1,6 +1,6 @@
 //! Generated modules do the same in all engines.
 
-use cupola_differential::check_seeds;
+use cupola_differential::{check_seed, check_seeds};
 use std::time::Instant;
 
 /// How many modules are made; `MODULES=N` changes it.
@@ -10,7 +10,7 @@ const MODULES: u64 = 2_000;
 fn modules_do_the_same_in_all_engines() {
     let modules = std::env::var("MODULES").ok().and_then(|n| n.parse().ok()).unwrap_or(MODULES);
     let started = Instant::now();
-    let stats = match check_seeds(0..modules, 2) {
+    let stats = match check_seeds(0..modules, 2, check_seed) {
         Ok(stats) => stats,
         Err(mismatch) => panic!("{mismatch}"),
     };

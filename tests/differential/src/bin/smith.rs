@@ -1,10 +1,14 @@
-//! Generated modules in all engines, for long runs: `smith --from SEED --count N --jobs 2`.
+//! Generated modules in all engines, for long runs: `smith --from SEED --count N --jobs 2`; with
+//! `--damaged`, damaged modules in Cupola.
 //!
 //! Seeds are checked by processes of their own, in small batches, so that a crash or a program that
 //! does not end is one finding among others: all are printed, and the run goes on behind them.
 
 use clap::Parser;
-use cupola_differential::{Stats, check_seeds};
+use cupola_differential::{
+    Damaged, Stats, Tally, check_damaged, check_seed, check_seeds, damaged_module, module,
+};
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -31,6 +35,12 @@ struct Args {
     /// Processes at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Load and run damaged modules, in Cupola alone.
+    #[arg(long)]
+    damaged: bool,
+    /// Print the module of the first seed, in the binary format, and check nothing.
+    #[arg(long)]
+    print: bool,
     /// Check them in this process, and say before each which it is.
     #[arg(long, hide = true)]
     worker: bool,
@@ -38,14 +48,32 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let seeds = args.from..args.from.saturating_add(args.count);
-    if args.worker {
-        worker(seeds);
-        return ExitCode::SUCCESS;
+    if args.print {
+        let wasm = if args.damaged { damaged_module(args.from) } else { module(args.from) };
+        let printed = std::io::stdout().write_all(&wasm);
+        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
+    let failures = match (args.worker, args.damaged) {
+        (true, false) => worker(args.seeds(), check_seed),
+        (true, true) => worker(args.seeds(), check_damaged),
+        (false, false) => all::<Stats>(&args),
+        (false, true) => all::<Damaged>(&args),
+    };
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Args {
+    fn seeds(&self) -> Range<u64> {
+        self.from..self.from.saturating_add(self.count)
+    }
+}
+
+/// Checks all seeds, by processes of their own; gives how many failed.
+fn all<T: Tally>(args: &Args) -> u64 {
+    let seeds = args.seeds();
     let started = Instant::now();
     let next = AtomicU64::new(seeds.start);
-    let totals = Mutex::new(Totals::default());
+    let total = Mutex::new((T::default(), 0, 0));
     std::thread::scope(|scope| {
         for _ in 0..args.jobs.max(1) {
             scope.spawn(|| {
@@ -54,39 +82,30 @@ fn main() -> ExitCode {
                     if from >= seeds.end {
                         return;
                     }
-                    let (stats, failures) = batch(from..seeds.end.min(from + BATCH));
-                    let mut totals = totals.lock().expect("nothing panics while it is locked");
-                    totals.stats += stats;
-                    totals.failures += failures;
-                    totals.batches += 1;
-                    if totals.batches % 10 == 0 {
-                        println!("{totals}, {:.0?}", started.elapsed());
+                    let (tally, failed) = batch::<T>(from..seeds.end.min(from + BATCH), args);
+                    let mut total = total.lock().expect("nothing panics while it is locked");
+                    let (tallies, failures, batches) = &mut *total;
+                    *tallies += tally;
+                    *failures += failed;
+                    *batches += 1;
+                    if *batches % 10 == 0 {
+                        println!("{failures} failed; {tallies}; {:.0?}", started.elapsed());
                     }
                 }
             });
         }
     });
-    let totals = totals.into_inner().expect("nothing panics while it is locked");
-    println!("done: {totals}, {:.0?}", started.elapsed());
-    if totals.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let (tallies, failures, _) = total.into_inner().expect("nothing panics while it is locked");
+    println!("done: {failures} failed; {tallies}; {:.0?}", started.elapsed());
+    failures
 }
 
-#[derive(Default)]
-struct Totals {
-    stats: Stats,
-    failures: u64,
-    batches: u64,
-}
-
-impl std::fmt::Display for Totals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} failed; {}", self.failures, self.stats)
-    }
-}
-
-/// Checks seeds one after the other. Before each a line has its number, behind it one its
-/// statistics, or that it failed.
-fn worker(seeds: Range<u64>) {
+/// Checks seeds one after the other; gives how many failed. Before each a line has its number,
+/// behind it one what was counted, or that it failed.
+fn worker<T: Tally, E: Display + Send>(
+    seeds: Range<u64>,
+    check: impl Fn(u64) -> Result<T, E> + Sync,
+) -> u64 {
     let mut out = std::io::stdout();
     let mut say = |line: String| {
         // Without a reader there is nobody to go on for.
@@ -94,29 +113,41 @@ fn worker(seeds: Range<u64>) {
             std::process::exit(1);
         }
     };
+    let mut failures = 0;
     for seed in seeds {
         say(format!("at {seed}"));
-        match check_seeds(seed..seed + 1, 1) {
-            Ok(stats) => say(format!("agree {}", stats.to_line())),
-            Err(mismatch) => {
-                eprintln!("{mismatch}");
-                say("differ".to_owned());
+        match check_seeds(seed..seed + 1, 1, &check) {
+            Ok(tally) => {
+                let numbers: Vec<String> = tally.numbers().iter().map(u64::to_string).collect();
+                say(format!("good {}", numbers.join(" ")));
+            }
+            Err(error) => {
+                failures += 1;
+                eprintln!("{error}");
+                say("bad".to_owned());
             }
         }
     }
+    failures
 }
 
-/// Lets processes check seeds; gives statistics, and how many failed.
-fn batch(seeds: Range<u64>) -> (Stats, u64) {
-    let (mut stats, mut failures) = (Stats::default(), 0);
+/// The tally that a worker's line has.
+fn tally<T: Tally>(line: &str) -> Option<T> {
+    let numbers: Option<Vec<u64>> = line.split(' ').map(|word| word.parse().ok()).collect();
+    T::from_numbers(&numbers?)
+}
+
+/// Lets processes check seeds; gives what they count, and how many failed.
+fn batch<T: Tally>(seeds: Range<u64>, args: &Args) -> (T, u64) {
+    let (mut total, mut failures) = (T::default(), 0);
     let mut next = seeds.start;
     while next < seeds.end {
         let count = seeds.end - next;
-        let mut worker = match Worker::start(next, count) {
+        let mut worker = match Worker::start(next, count, args.damaged) {
             Ok(worker) => worker,
             Err(error) => {
                 eprintln!("a process for seeds {next} to {} cannot be started: {error}", seeds.end);
-                return (stats, failures + count);
+                return (total, failures + count);
             }
         };
         let mut checking = None;
@@ -124,8 +155,8 @@ fn batch(seeds: Range<u64>) -> (Stats, u64) {
             match worker.lines.recv_timeout(DEADLINE) {
                 Ok(line) => match line.split_once(' ') {
                     Some(("at", seed)) => checking = seed.parse::<u64>().ok(),
-                    Some(("agree", line)) => {
-                        stats += Stats::from_line(line).unwrap_or_default();
+                    Some(("good", line)) => {
+                        total += tally(line).unwrap_or_default();
                         next = checking.take().map_or(next, |seed| seed + 1);
                     }
                     _ => {
@@ -146,7 +177,7 @@ fn batch(seeds: Range<u64>) -> (Stats, u64) {
             }
         }
     }
-    (stats, failures)
+    (total, failures)
 }
 
 /// A process that checks seeds, and the lines it writes.
@@ -156,9 +187,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(from: u64, count: u64) -> std::io::Result<Worker> {
+    fn start(from: u64, count: u64, damaged: bool) -> std::io::Result<Worker> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--worker", "--from", &from.to_string(), "--count", &count.to_string()])
+            .args(damaged.then_some("--damaged"))
             .stdout(Stdio::piped())
             .spawn()?;
         let (send, lines) = channel();

@@ -9,6 +9,7 @@ use cupola_testkit::mode::RunMode;
 use cupola_wasm::{Error, Imports, Instance, Module, Options, Val, ValType};
 
 pub struct Guest {
+    module: Module,
     store: Store,
     instance: Instance,
     trace: Trace,
@@ -30,7 +31,7 @@ impl Guest {
         let imports = imports(&mut store, &trace);
         let instance =
             Instance::new(&mut store, &module, &imports).map_err(|error| end_of(&error))?;
-        Ok(Guest { store, instance, trace })
+        Ok(Guest { module, store, instance, trace })
     }
 }
 
@@ -93,6 +94,18 @@ impl super::Guest for Guest {
 
     fn host(&self) -> u64 {
         self.trace.hash()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let module = self.module.engine_module();
+        let failed = module.ir().funcs.keys().filter_map(|func| {
+            let state = module.state_of(func)?;
+            let mut entries = state.loops.iter().map(|a_loop| a_loop.entry).chain([state.call]);
+            let failed = entries.find(|entry| entry.failed.iter().next().is_some())?.failed;
+            let tiers: Vec<_> = failed.iter().collect();
+            Some(format!("{} cannot be compiled for {tiers:?}", module.ir().func_name(func)))
+        });
+        failed.collect()
     }
 }
 

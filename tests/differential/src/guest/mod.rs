@@ -4,10 +4,10 @@ mod cupola;
 mod wasmi;
 mod wasmtime;
 
+use crate::panics;
 use crate::subject::{FUEL, Subject};
 use crate::value::{End, Value};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// An instance of a subject's module in some engine.
 trait Guest {
@@ -23,6 +23,10 @@ trait Guest {
     fn table(&mut self, name: &str) -> Vec<Value>;
     /// What the host was called with.
     fn host(&self) -> u64;
+    /// What went wrong behind the scenes.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// An engine in one of its modes.
@@ -59,28 +63,30 @@ pub struct Run {
     pub tables: Vec<Vec<Value>>,
     /// What the host was called with.
     pub host: u64,
+    /// What went wrong without changing what the module does, like a compilation that failed.
+    pub faults: Vec<String>,
 }
 
 /// Runs a subject in an engine.
 pub fn run(subject: &Subject, engine: Engine) -> Run {
-    let ran = catch_unwind(AssertUnwindSafe(|| match engine {
+    let ran = panics::none_in(|| match engine {
         Engine::Cupola(mode) => record(subject, cupola::Guest::new(&subject.wasm, mode)),
         Engine::Wasmi => record(subject, wasmi::Guest::new(&subject.wasm)),
         Engine::Wasmtime => record(subject, wasmtime::Guest::new(&subject.wasm)),
-    }));
-    ran.unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or_default();
-        Run::failed(End::Failure(format!("panic: {message}")))
-    })
+    });
+    ran.unwrap_or_else(|message| Run::failed(End::Failure(message)))
 }
 
 impl Run {
     fn failed(start: End) -> Run {
-        Run { start, calls: Vec::new(), memories: Vec::new(), tables: Vec::new(), host: 0 }
+        Run {
+            start,
+            calls: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            host: 0,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -101,7 +107,8 @@ fn record(subject: &Subject, guest: Result<impl Guest, End>) -> Run {
     });
     let memories = memories.collect();
     let tables = subject.tables.iter().map(|name| guest.table(name)).collect();
-    Run { start: End::Values(Vec::new()), calls, memories, tables, host: guest.host() }
+    let (host, faults) = (guest.host(), guest.faults());
+    Run { start: End::Values(Vec::new()), calls, memories, tables, host, faults }
 }
 
 /// A hash of whole words (memories are whole pages).
