@@ -80,7 +80,10 @@ impl<'a> Session<'a> {
             WastDirective::ModuleDefinition(module) => {
                 let name = module.name();
                 let result = self.define(module);
-                let definition = result.as_ref().map(Module::clone).map_err(Absence::of);
+                let definition = match &result {
+                    Ok(module) => Ok(module.clone()),
+                    Err(stop) => Err(Absence::of(stop)),
+                };
                 if let Some(name) = name {
                     self.definitions.insert(name.name().to_owned(), definition.clone());
                 }
