@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const BATCH: u64 = 200;
 
 /// A seed that takes longer is taken not to end.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Checks generated modules in all engines.
 #[derive(Parser)]
