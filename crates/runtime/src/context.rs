@@ -148,6 +148,8 @@ pub struct VmLimits {
     pub exit_fp: usize,
     /// Where in generated code the helper now running returns to.
     pub exit_pc: usize,
+    /// What [`Helper::Poll`](crate::Helper::Poll) said last: not 0, if the loop is to leave.
+    pub leave: u64,
     /// The innermost entry into generated code, or null.
     pub entry: *mut EntryRecord,
     /// Where and why generated code faulted; set by the signal handler.
@@ -181,6 +183,8 @@ impl VmLimits {
     pub const EXIT_FP: u32 = offset_of!(VmLimits, exit_fp) as u32;
     /// Offset of [`VmLimits::exit_pc`].
     pub const EXIT_PC: u32 = offset_of!(VmLimits, exit_pc) as u32;
+    /// Offset of [`VmLimits::leave`].
+    pub const LEAVE: u32 = offset_of!(VmLimits, leave) as u32;
     /// Offset of [`VmLimits::entry`].
     pub const ENTRY: u32 = offset_of!(VmLimits, entry) as u32;
 }

@@ -53,9 +53,10 @@ helpers! {
     /// `(func, loop) -> code`: the counter of a loop ran out. Gives the address of code to go on in
     /// (an OSR entry for this loop), or 0 to stay.
     LoopHot(I32, I32) -> I64;
-    /// `(code id, exit) -> leave`: a loop of optimized code was asked to look for better code. Not
-    /// 0 if it is to leave by its deoptimization exit `exit`, behind which better code goes on.
-    Poll(I64, I32) -> I32;
+    /// `(code id, exit)`: a loop of optimized code was asked to look for better code. Sets
+    /// `VmLimits::leave` to whether it is to leave by its deoptimization exit `exit`, behind which
+    /// better code goes on. Keeps all registers, of vector registers the low 128 bits.
+    Poll(I64, I32);
     /// `(code id, exit, values)`: goes on in the interpreter to the function's end. `values` points
     /// to the frame state's values, one after the other in slots; the function's results
     /// are stored to the same place, from the first slot on.

@@ -76,6 +76,7 @@ impl RunMode {
     /// The modes for T3, beside a code generator for it.
     pub const PEAK: &'static [RunMode] = &[
         only("t3", "peak code alone", Tier::T3).with_peak(),
+        mode("t3-auto", "functions climb to T3, compiled in the background").with_peak(),
         RunMode { stress: "sync", ..mode("t3-sync", "functions climb to T3, compiled at once") }
             .with_peak(),
         RunMode {
@@ -114,7 +115,7 @@ impl RunMode {
 
     /// The mode with this name.
     pub fn find(name: &str) -> Option<&'static RunMode> {
-        RunMode::ALL.iter().find(|mode| mode.name == name)
+        RunMode::ALL.iter().chain(RunMode::PEAK).find(|mode| mode.name == name)
     }
 
     /// The engine's configuration for this mode.
@@ -157,6 +158,8 @@ fn config(tier: Option<Tier>, stress: &str, block_counts: bool, peak: bool) -> C
         t1_back_edges: 4,
         t2_back_edges: 20,
         t3_back_edges: 60,
+        t3_samples: 1,
+        peak_after_ns: 0,
         workers: Some(1),
         ..Tuning::default()
     };

@@ -133,6 +133,7 @@ impl Instance {
             deopt_budget: 0,
             exit_fp: 0,
             exit_pc: 0,
+            leave: 0,
             entry: std::ptr::null_mut(),
             fault: Fault::default(),
             t0_top: std::ptr::null_mut(),

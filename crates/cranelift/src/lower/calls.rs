@@ -42,7 +42,13 @@ impl Lower<'_, '_> {
             SigKey::Osr => native_signature([Type::I64], &self.code.sig.results, context),
             SigKey::Helper(helper) => {
                 let (params, result) = helper.signature();
-                let mut sig = ir::Signature::new(CallConv::SystemV);
+                let convention = match helper {
+                    // Were it to clobber registers, no value of a loop that polls could be in one
+                    // of them; floating-point loops have no others.
+                    Helper::Poll => CallConv::PreserveAll,
+                    _ => CallConv::SystemV,
+                };
+                let mut sig = ir::Signature::new(convention);
                 sig.params.push(context);
                 sig.params.extend(params.iter().map(|&ty| AbiParam::new(helper_type(ty))));
                 sig.returns.extend(result.map(|ty| AbiParam::new(helper_type(ty))));

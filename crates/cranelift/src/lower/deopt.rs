@@ -63,9 +63,10 @@ impl Lower<'_, '_> {
         self.start_sealed(cold);
         let code_id = self.symbol(Symbol::CodeId, 0);
         let exit = self.b.ins().iconst(types::I32, self.t.deopts.len() as i64);
-        let Some(leaves) = self.call_helper(Helper::Poll, &[code_id, exit]) else {
-            unreachable!("the helper has a result")
-        };
+        self.call_helper(Helper::Poll, &[code_id, exit]);
+        let limits = self.limits();
+        let flags = self.flags.limits;
+        let leaves = self.b.ins().load(types::I64, flags, limits, VmLimits::LEAVE as i32);
         self.b.ins().brif(leaves, leave, &[], go_on, &[]);
         self.start_sealed(leave);
         self.deopt(values, state);

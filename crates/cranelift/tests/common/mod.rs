@@ -120,6 +120,7 @@ impl World {
             deopt_budget: i64::MAX,
             exit_fp: 0,
             exit_pc: 0,
+            leave: 0,
             entry: std::ptr::null_mut(),
             fault: Default::default(),
             t0_top: std::ptr::null_mut(),

@@ -30,6 +30,7 @@ impl Limits {
             deopt_budget,
             exit_fp: 0,
             exit_pc: 0,
+            leave: 0,
             entry: ptr::null_mut(),
             fault: Default::default(),
             t0_top: ptr::null_mut(),

@@ -4,7 +4,7 @@
 use super::Lower;
 use crate::error::{Result, codegen};
 use cupola_ir::{FrameStateId, InstData, Reg};
-use cupola_runtime::Helper;
+use cupola_runtime::{Helper, VmLimits};
 use inkwell::IntPredicate;
 use inkwell::values::IntValue;
 
@@ -33,9 +33,11 @@ impl<'c> Lower<'_, '_, 'c> {
         self.start(cold);
         let exit = types.i32.const_int(self.unit.deopts.len() as u64, false);
         let code_id = self.code_id()?;
-        let leaves = self.call_helper(Helper::Poll, &[code_id.into(), exit.into()])?;
-        let leaves = leaves.ok_or_else(|| codegen("the helper has a result"))?.into_int_value();
-        let zero = types.i32.const_zero();
+        self.call_helper(Helper::Poll, &[code_id.into(), exit.into()])?;
+        let address = self.offset(self.limits()?, u64::from(VmLimits::LEAVE))?;
+        let tag = self.unit.tags.limits;
+        let leaves = self.load_as(types.i64.into(), address, 8, tag)?.into_int_value();
+        let zero = types.i64.const_zero();
         let leaves = self.b.build_int_compare(IntPredicate::NE, leaves, zero, "")?;
         self.b.build_conditional_branch(leaves, leave, go_on)?;
         self.start(leave);

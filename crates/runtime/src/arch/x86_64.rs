@@ -168,7 +168,10 @@ macro_rules! helper_thunks {
         /// context and the arguments of [`Helper::signature`]. It must be called from a frame
         /// with a frame pointer.
         pub fn helper_thunk(helper: Helper) -> *const u8 {
-            match helper { $(Helper::$Helper => $thunk as *const u8,)* }
+            match helper {
+                $(Helper::$Helper => $thunk as *const u8,)*
+                Helper::Poll => poll_thunk as *const u8,
+            }
         }
     };
 }
@@ -176,10 +179,83 @@ macro_rules! helper_thunks {
 helper_thunks! {
     CallHot call_hot_thunk call_hot;
     LoopHot loop_hot_thunk loop_hot;
-    Poll poll_thunk poll;
     Deopt deopt_thunk deopt;
     MemoryGrow memory_grow_thunk memory_grow;
     Dialect dialect_thunk dialect;
+}
+
+/// The thunk of [`Helper::Poll`], which keeps all registers: loops call it seldom, and must not have
+/// to keep their values in memory because they might.
+#[unsafe(naked)]
+unsafe extern "C" fn poll_thunk() {
+    naked_asm!(
+        "push rax",
+        "push r11",
+        "mov r11, [rsp + 16]",
+        "mov rax, [rdi + {limits}]",
+        "mov [rax + {exit_fp}], rbp",
+        "mov [rax + {exit_pc}], r11",
+        "push r10",
+        "push r9",
+        "push r8",
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "push rcx",
+        "sub rsp, 256",
+        "movups [rsp], xmm0",
+        "movups [rsp + 16], xmm1",
+        "movups [rsp + 32], xmm2",
+        "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4",
+        "movups [rsp + 80], xmm5",
+        "movups [rsp + 96], xmm6",
+        "movups [rsp + 112], xmm7",
+        "movups [rsp + 128], xmm8",
+        "movups [rsp + 144], xmm9",
+        "movups [rsp + 160], xmm10",
+        "movups [rsp + 176], xmm11",
+        "movups [rsp + 192], xmm12",
+        "movups [rsp + 208], xmm13",
+        "movups [rsp + 224], xmm14",
+        "movups [rsp + 240], xmm15",
+        "call {body}",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "add rsp, 256",
+        "pop rcx",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "mov r11d, eax",
+        "mov rax, [rdi + {limits}]",
+        "mov [rax + {leave}], r11",
+        "pop r8",
+        "pop r9",
+        "pop r10",
+        "pop r11",
+        "pop rax",
+        "ret",
+        limits = const offset_of!(VmContext, limits),
+        leave = const offset_of!(VmLimits, leave),
+        exit_fp = const offset_of!(VmLimits, exit_fp),
+        exit_pc = const offset_of!(VmLimits, exit_pc),
+        body = sym bodies::poll,
+    )
 }
 
 /// Size of an entry stub in bytes.
