@@ -104,12 +104,12 @@ fn memory_accesses() {
         };
         let raw = op.to_raw().unwrap();
         if op.format() == Format::LoadLane {
-            body += &format!("z = i32.const 0\nb = memory.base $m\n");
+            body += "z = i32.const 0\nb = memory.base $m\n";
             body += &format!("v128 = {op} $m, z, v128, offset=8, lane=1\n");
             body += &format!("v128 = {op} $n, z, v128, offset=8, lane=1\n");
             body += &format!("v128 = {raw} b, v128, offset=8, lane=1\n");
         } else if op.format() == Format::StoreLane {
-            body += &format!("z = i32.const 0\nb = memory.base $m\n");
+            body += "z = i32.const 0\nb = memory.base $m\n";
             body += &format!("{op} $m, z, v128, offset=8, lane=1\n");
             body += &format!("{op} $n, z, v128, offset=8, lane=1\n");
             body += &format!("{raw} b, v128, offset=8, lane=1\n");

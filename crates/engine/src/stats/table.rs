@@ -339,6 +339,7 @@ code memory: 1,500 B in use, 2,700 B at most, 64.0 MiB allowed, 1,200 B reclaime
         assert_eq!(stats.deopt_count(), 100);
         let snapshot = FuncSnapshot {
             name: "f".to_owned(),
+            source: None,
             call_tier: Tier::T0,
             loop_tier: Tier::T0,
             calls: 0,
