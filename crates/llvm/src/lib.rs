@@ -20,6 +20,37 @@
 //!   `cupola_runtime::abi` and T2 have them. Frame pointers are kept, and no call becomes a jump:
 //!   recursion that does not end must meet the stack limit.
 //!
+//! `cupola` runs this in a process of its own (`cupola-worker`, and this crate's executable), so that
+//! nothing that happens to LLVM happens to the program, and start-up does not pay for loading it.
+//! An embedder that prefers one process adds the code generator as those of other tiers; the code
+//! is the same. Then there is no deadline and no limit on memory, and what ends LLVM ends the
+//! program; a panic is caught.
+//!
+//! ```
+//! use cupola::{Config, Dialects, Engine, Imports, Instance, Mode, Module, Store, Tier, Value};
+//! use cupola_runtime::OptLevel;
+//!
+//! let mut config = Config::new()
+//!     .with_generator(cupola_cranelift::baseline())
+//!     .with_generator(cupola_cranelift::optimizing())
+//!     .with_generator(cupola_llvm::peak(OptLevel::O3));
+//! // So that a single call shows it; `Mode::Auto` takes what is hot to T3.
+//! config.mode = Mode::Only(Tier::T3);
+//! let engine = Engine::new(config)?;
+//! let text = "export func %triple(n: i64) -> i64 {
+//! block0:
+//!   three = i64.const 3
+//!   r = i64.mul n, three
+//!   return r
+//! }";
+//! let module = Module::from_text(&engine, "triple.cir", text, &Dialects::new())?;
+//! let mut store = Store::new(&engine);
+//! let instance = Instance::new(&mut store, &module, &Imports::new())?;
+//! assert_eq!(instance.call(&mut store, "triple", &[Value::I64(14)])?, [Value::I64(42)]);
+//! assert!(module.report().to_table(1).contains("llvm-O3"));
+//! # Ok::<(), cupola::Error>(())
+//! ```
+//!
 //! Building this needs LLVM 22 (Debian: `llvm-22-dev libpolly-22-dev zlib1g-dev libzstd-dev`), whose
 //! `llvm-config-22` is looked for on the path, or where `LLVM_SYS_221_PREFIX` says.
 //!

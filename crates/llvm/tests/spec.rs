@@ -1,8 +1,8 @@
 //! The specification tests of WebAssembly in T3.
 //!
-//! LLVM compiles every function that is called, most of them for a single call, so that all files
-//! take many minutes in each mode: the usual run takes a fixed sample, every seventh file, another
-//! seventh in each mode. `SPEC_ALL=1` runs them all.
+//! LLVM compiles every function that is called, most of them for a single call: all files take half
+//! a minute, on a busy machine several. The usual run takes a fixed sample, every seventh file,
+//! another seventh in each mode; `SPEC_ALL=1` runs them all.
 
 #[path = "../../wasm/tests/spec/suite.rs"]
 mod suite;

@@ -192,17 +192,12 @@ impl<'c> Lower<'_, '_, 'c> {
         }
     }
 
-    /// Minimum or maximum, of which an infinity may be the neutral element; so is either operand
-    /// if they are the same.
+    /// Minimum or maximum. LLVM's give the operand that is a NaN as it is.
     pub(super) fn extremum(&mut self, inst: &InstData, name: &str) -> Result<()> {
         self.intrinsic(inst, name, &[])?;
-        let (x, y) = (inst.args[0], inst.args[1]);
-        let infinite = |c: Option<f64>| c.is_some_and(f64::is_infinite);
-        if x == y || infinite(self.float_constant(x)) || infinite(self.float_constant(y)) {
-            let value = self.float(inst.results[0])?;
-            let value = self.quiet(value)?;
-            self.def(inst.results[0], value);
-        }
+        let value = self.float(inst.results[0])?;
+        let value = self.quiet(value)?;
+        self.def(inst.results[0], value);
         Ok(())
     }
 

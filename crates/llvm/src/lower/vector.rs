@@ -143,6 +143,20 @@ impl<'c> Lower<'_, '_, 'c> {
         self.def_vector(inst.results[0], value.into_vector_value())
     }
 
+    /// Minima or maxima. LLVM's give the operand that is a NaN as it is; it is made quiet.
+    pub(super) fn vector_extremum(
+        &mut self,
+        inst: &InstData,
+        lanes: Lanes,
+        name: &str,
+    ) -> Result<()> {
+        self.lanewise(inst, lanes, name, &[])?;
+        let types = [self.vector_type(lanes).into()];
+        let value = self.vector(inst.results[0], lanes)?;
+        let value = self.call_intrinsic("llvm.canonicalize", &types, &[value.into()])?;
+        self.def_vector(inst.results[0], value.into_vector_value())
+    }
+
     /// Absolute values, of which that of the smallest integer is itself.
     pub(super) fn absolute(&mut self, inst: &InstData, lanes: Lanes) -> Result<()> {
         let no = self.unit.types.bool.const_zero();
