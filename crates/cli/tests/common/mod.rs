@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,6 +40,18 @@ pub fn line(args: &str) -> Done {
         Some(file) => root.join("examples").join(file).into_os_string(),
         None => arg.into(),
     }))
+}
+
+/// Whether the peak compiler is there for the command. If not, says that `test` is skipped, past
+/// what the test harness keeps of tests that do not fail.
+pub fn has_peak(test: &str) -> bool {
+    let beside = Path::new(env!("CARGO_BIN_EXE_cupola")).with_file_name("cupola-llvm");
+    let there = beside.is_file() || std::env::var_os("CUPOLA_LLVM").is_some();
+    if !there {
+        let mut stderr = std::io::stderr().lock();
+        let _ = writeln!(stderr, "skipped: {test}, because cupola-llvm is not built");
+    }
+    there
 }
 
 pub fn root() -> PathBuf {
