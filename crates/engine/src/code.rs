@@ -11,26 +11,30 @@
 
 use cupola_codemem::CodeBlock;
 use cupola_ir::{EntryKind, FrameState, FuncId, InlinedCall, TrapCode};
-use cupola_runtime::{Frame, PositionSite, Tier, TrapSite};
+use cupola_runtime::{Frame, Member, PositionSite, Tier, TrapSite};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Weak};
 
-/// One piece of installed code and the tables beside it.
+/// One piece of installed code and the tables beside it: of one function, or of several that were
+/// compiled as a unit. Those of a unit are entered and given up together; it has one number.
 pub(crate) struct CodeVersion {
     /// Its number; never used again.
     pub id: u64,
     /// The number of its module.
     pub module: u32,
-    /// The function.
+    /// The function that was asked for.
     pub func: FuncId,
+    /// Further functions, entered by calls; sorted by offset.
+    members: Vec<Member>,
     /// The tier.
     pub tier: Tier,
     /// The code generator that made it.
     pub generator: &'static str,
-    /// How it is entered.
+    /// How the function that was asked for is entered.
     pub kind: EntryKind,
     /// Trapping instructions by offset.
     traps: Vec<TrapSite>,
@@ -42,6 +46,10 @@ pub(crate) struct CodeVersion {
     pub deopts: Vec<FrameState>,
     /// How often it deoptimized, forced deoptimizations left out.
     pub deopt_count: AtomicU32,
+    /// Whether it is not to be linked any more.
+    pub given_up: AtomicBool,
+    /// How many functions lead to it, and one more while it is being installed.
+    links: AtomicU32,
     /// Whether it was unlinked.
     pub retired: AtomicBool,
     block: CodeBlock,
@@ -49,6 +57,7 @@ pub(crate) struct CodeVersion {
 
 /// The tables of an artifact that stay beside its code.
 pub(crate) struct CodeTables {
+    pub members: Vec<Member>,
     pub traps: Vec<TrapSite>,
     pub positions: Vec<PositionSite>,
     pub inlined: Vec<InlinedCall>,
@@ -67,6 +76,7 @@ impl CodeVersion {
             id,
             module,
             func,
+            members: tables.members,
             tier,
             generator,
             kind,
@@ -75,12 +85,55 @@ impl CodeVersion {
             inlined: tables.inlined,
             deopts: tables.deopts,
             deopt_count: AtomicU32::new(0),
+            given_up: AtomicBool::new(false),
+            links: AtomicU32::new(1),
             retired: AtomicBool::new(false),
             block,
         }
     }
 
-    /// Address of the entry.
+    /// The further functions of the unit.
+    pub fn members(&self) -> impl Iterator<Item = FuncId> {
+        self.members.iter().map(|member| member.func)
+    }
+
+    /// Where the code of each function starts and ends, in bytes from the start; the first one's
+    /// is the first.
+    pub fn spans(&self) -> impl Iterator<Item = (FuncId, Range<usize>)> {
+        let first = Member { func: self.func, offset: 0 };
+        let all = || std::iter::once(first).chain(self.members.iter().copied());
+        let ends = all().skip(1).map(|next| next.offset as usize).chain([self.len()]);
+        all().zip(ends).map(|(member, end)| (member.func, member.offset as usize..end))
+    }
+
+    /// Where calls of a function enter.
+    pub fn entry_of(&self, func: FuncId) -> *const u8 {
+        let member = self.members.iter().find(|member| member.func == func);
+        self.start().wrapping_add(member.map_or(0, |member| member.offset as usize))
+    }
+
+    /// How much of the code is of a function, in bytes.
+    pub fn bytes_of(&self, func: FuncId) -> u64 {
+        self.spans().find(|(of, _)| *of == func).map_or(0, |(_, span)| span.len() as u64)
+    }
+
+    /// The function whose code stands at an offset.
+    fn func_at(&self, offset: u32) -> FuncId {
+        let next = self.members.partition_point(|member| member.offset <= offset);
+        next.checked_sub(1).map_or(self.func, |i| self.members[i].func)
+    }
+
+    /// One more function leads to it.
+    pub fn add_link(&self) {
+        self.links.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One function less leads to it; gives whether it was the last.
+    pub fn remove_link(&self) -> bool {
+        self.links.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Address of the first byte, where the function that was asked for is entered.
     pub fn start(&self) -> *const u8 {
         self.block.start()
     }
@@ -112,7 +165,8 @@ impl CodeVersion {
             loc = inlined.call_loc;
             inline_site = inlined.parent;
         }
-        frames.push(Frame { module: self.module, func: self.func, loc, tier: self.tier });
+        let (module, func) = (self.module, self.func_at(offset));
+        frames.push(Frame { module, func, loc, tier: self.tier });
     }
 }
 

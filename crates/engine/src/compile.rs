@@ -3,6 +3,7 @@
 use crate::code::{CodeTables, CodeVersion};
 use crate::module::{FuncData, ModuleInner};
 use crate::queue::Unit;
+use crate::region::Part;
 use crate::stress::CompileFault;
 use cupola_codemem::LinkError;
 use cupola_ir::{DialectOpId, EntryKind, FuncId, Function, LoopId};
@@ -14,7 +15,6 @@ use cupola_runtime::{
 };
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -79,9 +79,11 @@ impl ModuleInner {
     ) -> Result<Optimized, CompileError> {
         let options = OptOptions {
             fuel: self.engine.config.codegen.fuel,
-            // The peak compiler may drop and move loads whatever they do, so it gets checks.
             guarded_memories: self.engine.config.codegen.memory_reservation
-                && unit.tier != Tier::T3,
+                && self
+                    .engine
+                    .generator(unit.tier)
+                    .is_some_and(|generator| !generator.wants_checks()),
             force_deopts: self.engine.stress.modes().fail_guards.is_some(),
             polls: self.engine.climbs_from(unit.tier),
             ..self.engine.config.optimizer
@@ -98,54 +100,80 @@ impl ModuleInner {
             .map_err(|error| CompileError::Codegen(error.to_string()))
     }
 
-    /// Generates an artifact for a unit, as long as it is wanted.
+    /// Generates an artifact, as long as it is wanted: of the function, and if that pays of others
+    /// beside it.
     pub fn generate(
         &self,
         unit: Unit,
         data: &FuncData,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Artifact, CompileError> {
-        self.with_request(unit, data, |generator, request| {
-            generator.compile_unit_while(slice::from_ref(request), wanted)
-        })
+        let generator = self.generator(unit.tier)?;
+        let first = self.part(unit, data)?;
+        let members = match generator.takes_units() && !self.engine.climbs_from(unit.tier) {
+            true => self.region(&first),
+            false => Vec::new(),
+        };
+        if !members.is_empty() {
+            let parts = std::iter::once(&first).chain(&members);
+            let requests: Vec<CompileRequest<'_>> = parts.map(|part| self.ask(part)).collect();
+            match generator.compile_unit_while(&requests, wanted) {
+                // It may be because of the others.
+                Err(
+                    CompileError::TooLarge(_)
+                    | CompileError::Unsupported(_)
+                    | CompileError::Codegen(_),
+                ) => {}
+                done => return done,
+            }
+        }
+        generator.compile_unit_while(&[self.ask(&first)], wanted)
     }
 
     /// The code generator's intermediate code for a unit, as text.
     pub fn generator_dump(&self, unit: Unit, data: &FuncData) -> Result<String, CompileError> {
-        self.with_request(unit, data, |generator, request| generator.dump(request))
+        self.generator(unit.tier)?.dump(&self.ask(&self.part(unit, data)?))
     }
 
-    fn with_request<T>(
+    fn generator(&self, tier: Tier) -> Result<&Arc<dyn CodeGenerator>, CompileError> {
+        self.engine.generator(tier).ok_or_else(|| {
+            CompileError::Unsupported(format!("there is no code generator for {tier}"))
+        })
+    }
+
+    /// A function made ready for its code generator.
+    pub(crate) fn part<'a>(
         &self,
         unit: Unit,
-        data: &FuncData,
-        then: impl FnOnce(&dyn CodeGenerator, &CompileRequest<'_>) -> Result<T, CompileError>,
-    ) -> Result<T, CompileError> {
-        let generator = self.engine.generator(unit.tier).ok_or_else(|| {
-            CompileError::Unsupported(format!("there is no code generator for {}", unit.tier))
-        })?;
+        data: &'a FuncData,
+    ) -> Result<Part<'a>, CompileError> {
         let optimized = match unit.tier {
             Tier::T0 | Tier::T1 => None,
             Tier::T2 | Tier::T3 | Tier::T4 => Some(self.optimize(unit, data, None)?),
         };
-        let (code, osr_header) = match &optimized {
-            Some(optimized) => (&optimized.func, None),
-            None => (&*data.body, unit.osr.map(|id| data.headers.header(id))),
+        Ok(Part { unit, data, optimized })
+    }
+
+    /// What a code generator is asked.
+    fn ask<'a>(&'a self, part: &'a Part<'_>) -> CompileRequest<'a> {
+        let Part { unit, data, optimized } = part;
+        let osr_header = match optimized {
+            Some(_) => None,
+            None => unit.osr.map(|id| data.headers.header(id)),
         };
-        let request = CompileRequest {
+        CompileRequest {
             module: &self.ir,
             context: &self.layout,
             func: unit.func,
             register_form: &data.body,
-            code,
+            code: part.code(),
             osr_header,
             feedback: data.feedback.layout(),
             options: CodegenOptions {
                 climbs: self.engine.climbs_from(unit.tier),
                 ..self.engine.config.codegen
             },
-        };
-        then(&**generator, &request)
+        }
     }
 
     /// Compiles and links a unit, as long as it is wanted. A panic in the compiler is an error like
@@ -192,13 +220,11 @@ impl ModuleInner {
                 LinkError::NoRoom(_) => CompileError::NoRoom,
                 error => CompileError::Codegen(error.to_string()),
             })?;
-        let Artifact { func, tier, entry_kind, traps, positions, inlined, deopts, .. } = artifact;
+        let Artifact { func, tier, entry_kind, members, traps, positions, inlined, deopts, .. } =
+            artifact;
         let generator = self.engine.generator(tier).map_or("", |generator| generator.name());
-        self.engine.name_code(&block, || {
-            let osr = if matches!(entry_kind, EntryKind::Call) { "" } else { ", osr" };
-            format!("cupola:{} [{tier}{osr}]", self.ir.func_name(func))
-        });
-        let tables = CodeTables { traps, positions, inlined, deopts };
+        let osr = if matches!(entry_kind, EntryKind::Call) { "" } else { ", osr" };
+        let tables = CodeTables { members, traps, positions, inlined, deopts };
         let version = Arc::new(CodeVersion::new(
             id,
             (self.id, func),
@@ -206,6 +232,10 @@ impl ModuleInner {
             tables,
             block,
         ));
+        self.engine.name_code(&version, |of| {
+            let osr = if of == func { osr } else { "" };
+            format!("cupola:{} [{tier}{osr}]", self.ir.func_name(of))
+        });
         self.engine.code.insert(version.clone());
         Ok(version)
     }

@@ -10,7 +10,7 @@ use crate::queue::{Queue, Unit};
 use crate::stress::{Stress, StressState};
 use crate::ticker::Ticker;
 use crate::tuning::Tuning;
-use cupola_codemem::{CodeBlock, CodeMemory, CodeMemoryConfig, perf_map};
+use cupola_codemem::{CodeMemory, CodeMemoryConfig, perf_map};
 use cupola_ir::{FuncId, LoopId, Signature};
 use cupola_opt::{OptOptions, Profile};
 use cupola_runtime::{CodeGenerator, CodegenOptions, CompileError, Tier};
@@ -487,9 +487,12 @@ impl EngineInner {
     }
 
     /// Names code for profilers, where that is wanted.
-    pub fn name_code(&self, block: &CodeBlock, name: impl FnOnce() -> String) {
+    pub fn name_code(&self, version: &CodeVersion, name: impl Fn(FuncId) -> String) {
         if self.config.perf_map {
-            perf_map::append(&name(), block.start(), block.len());
+            for (func, span) in version.spans() {
+                let start = version.start().wrapping_add(span.start);
+                perf_map::append(&name(func), start, span.len());
+            }
         }
     }
 }

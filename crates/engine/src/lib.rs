@@ -18,6 +18,7 @@ mod module;
 mod names;
 pub mod policy;
 mod queue;
+mod region;
 mod report;
 mod services;
 pub mod stats;

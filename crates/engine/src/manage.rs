@@ -8,6 +8,8 @@
 //!   function's lock.
 //! - Code is linked and inserted into the code table before it is published, and unlinked before
 //!   it is retired.
+//! - A version that is of several functions is linked from all of them or, once one of them gives
+//!   it up, from none; the number of links in it says when it is to be retired.
 
 use crate::code::CodeVersion;
 use crate::events::EventKind;
@@ -318,6 +320,8 @@ impl ModuleInner {
         self.engine.note_peak_fault(tier, error);
     }
 
+    /// Publishes a version: the function that was asked for, then the others of the unit. One of
+    /// those that has got code of the tier by itself keeps it.
     fn install(
         &self,
         func: FuncId,
@@ -325,29 +329,63 @@ impl ModuleInner {
         entry: EntryPoint,
         version: &Arc<CodeVersion>,
     ) {
+        self.install_for(func, data, entry, version);
+        for member in version.members() {
+            if let Some(data) = self.existing(member)
+                && data.manage.lock().versions.get(EntryPoint::Call, version.tier).is_none()
+            {
+                self.install_for(member, data, EntryPoint::Call, version);
+            }
+        }
+        // The link that held it so far.
+        self.unlink(version.clone());
+    }
+
+    fn install_for(
+        &self,
+        func: FuncId,
+        data: &FuncData,
+        entry: EntryPoint,
+        version: &Arc<CodeVersion>,
+    ) {
         let tier = version.tier;
-        data.stats.installed(tier, version.generator, version.len() as u64);
         let (before, replaced) = {
             let mut manage = data.manage.lock();
+            manage.policy.cancelled(entry, tier);
+            if version.given_up.load(Ordering::Acquire) {
+                // Another function of the unit failed already. Who gives a version up says so
+                // before it takes the locks of the functions.
+                return;
+            }
             let before = manage.policy.call.installed;
+            version.add_link();
             let replaced = manage.versions.set(entry, version.clone());
             let best = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
-            manage.policy.cancelled(entry, tier);
             manage.policy.installed(entry, best);
             self.relink(func, &manage);
             (before, replaced)
         };
+        let unit = (version.members().next().is_some()).then_some(version.func);
+        data.stats.installed(tier, version.generator, version.bytes_of(func), unit);
         self.emit(func, || EventKind::Installed {
             tier,
             entry,
             generator: version.generator.to_owned(),
+            unit,
         });
         if entry == EntryPoint::Call && tier > before {
             self.emit(func, || EventKind::Promoted { from: before, to: tier });
         }
         if let Some(replaced) = replaced {
-            data.stats.replaced(tier, replaced.len() as u64);
-            self.engine.retire(replaced);
+            data.stats.replaced(tier, replaced.bytes_of(func));
+            self.unlink(replaced);
+        }
+    }
+
+    /// Takes away a link to a version; retires it if that was the last one.
+    fn unlink(&self, version: Arc<CodeVersion>) {
+        if version.remove_link() {
+            self.engine.retire(version);
         }
     }
 
@@ -358,40 +396,57 @@ impl ModuleInner {
             return;
         }
         let cell = self.cell(func);
-        let native = manage.versions.best(EntryPoint::Call).map_or(ptr::null(), |v| v.start());
+        let native =
+            manage.versions.best(EntryPoint::Call).map_or(ptr::null(), |v| v.entry_of(func));
         let stub = self.stub(func).unwrap_or(ptr::null());
         let entry = if native.is_null() { stub } else { native };
         cell.entry.store(entry.cast_mut(), Ordering::Release);
         cell.native.store(native.cast_mut(), Ordering::Release);
     }
 
-    /// Unlinks a version, if it is still installed, and retires it; gives whether it was.
+    /// Unlinks a version from all functions that lead to it, and retires it; gives them, with the
+    /// entry points.
     fn discard(
         &self,
-        func: FuncId,
-        data: &FuncData,
-        entry: EntryPoint,
         version: &Arc<CodeVersion>,
-        note: impl FnOnce(&mut FuncState, EntryPoint, Tier),
-    ) -> bool {
-        {
-            let mut manage = data.manage.lock();
-            let installed = manage.versions.get(entry, version.tier);
-            if installed.is_none_or(|v| v.id != version.id) {
-                return false;
+        note: fn(&mut FuncState, EntryPoint, Tier),
+    ) -> Vec<(FuncId, EntryPoint)> {
+        let mut unlinked = Vec::new();
+        version.given_up.store(true, Ordering::Release);
+        for func in std::iter::once(version.func).chain(version.members()) {
+            let Some(data) = self.existing(func) else { continue };
+            let entry = self.version_entry(data, version, func);
+            {
+                let mut manage = data.manage.lock();
+                let installed = manage.versions.get(entry, version.tier);
+                if installed.is_none_or(|v| v.id != version.id) {
+                    continue;
+                }
+                manage.versions.take(entry, version.tier);
+                let fallback = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
+                note(&mut manage.policy, entry, fallback);
+                self.relink(func, &manage);
             }
-            manage.versions.take(entry, version.tier);
-            let fallback = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
-            note(&mut manage.policy, entry, fallback);
-            self.relink(func, &manage);
+            unlinked.push((func, entry));
+            self.unlink(version.clone());
         }
-        self.engine.retire(version.clone());
-        true
+        unlinked
     }
 
-    /// The entry point that a version was compiled for.
-    fn version_entry(&self, data: &FuncData, version: &CodeVersion) -> EntryPoint {
+    /// Gives up a version that does not hold any more.
+    fn invalidate(&self, version: &Arc<CodeVersion>, reason: &str) {
+        for (func, entry) in self.discard(version, FuncState::discarded) {
+            let Some(data) = self.existing(func) else { continue };
+            let tier = version.tier;
+            data.stats.invalidated(tier, version.bytes_of(func));
+            self.emit(func, || EventKind::Invalidated { tier, entry, reason: reason.to_owned() });
+        }
+    }
+
+    /// The entry point of a function that a version was compiled for.
+    fn version_entry(&self, data: &FuncData, version: &CodeVersion, func: FuncId) -> EntryPoint {
         match version.kind {
+            _ if func != version.func => EntryPoint::Call,
             cupola_ir::EntryKind::Call => EntryPoint::Call,
             cupola_ir::EntryKind::Osr { header, .. } => entry_point(data.headers.loop_of(header)),
         }
@@ -399,10 +454,11 @@ impl ModuleInner {
 
     /// Code left for the interpreter at one of its exits.
     pub fn on_deopt(self: &Arc<Self>, version: &Arc<CodeVersion>, state: &FrameState) {
-        let func = version.func;
+        // The outermost activation is of the function whose code it is.
+        let func = state.frames.first().map_or(version.func, |frame| frame.func);
         let reason = state.reason;
         let Some(data) = self.existing(func) else { return };
-        let entry = self.version_entry(data, version);
+        let entry = self.version_entry(data, version, func);
         let mut count = version.deopt_count.load(Ordering::Relaxed);
         if !matches!(reason, DeoptReason::Forced | DeoptReason::BetterCode) {
             count = version.deopt_count.fetch_add(1, Ordering::Relaxed) + 1;
@@ -439,13 +495,9 @@ impl ModuleInner {
         } else {
             data.feedback.cap_loop_budgets(decision.next_budget);
         }
-        if decision.discard && self.discard(func, data, entry, version, FuncState::discarded) {
-            data.stats.invalidated(tier, version.len() as u64);
-            self.emit(func, || EventKind::Invalidated {
-                tier: version.tier,
-                entry,
-                reason: format!("{} deoptimizations, the last for {}", count, reason.name()),
-            });
+        if decision.discard {
+            let reason = format!("{count} deoptimizations, the last for {}", reason.name());
+            self.invalidate(version, &reason);
         }
         if let Some(pin) = decision.pin {
             data.stats.pinned(&pin);
@@ -478,18 +530,10 @@ impl ModuleInner {
     /// Gives up all code of a function that is above T0, by request.
     pub fn deoptimize(&self, func: FuncId) {
         let Some(data) = self.existing(func) else { return };
-        let versions: Vec<(EntryPoint, Arc<CodeVersion>)> =
-            data.manage.lock().versions.iter().map(|(e, v)| (e, v.clone())).collect();
-        for (entry, version) in versions {
-            if self.discard(func, data, entry, &version, FuncState::discarded) {
-                let tier = version.tier;
-                data.stats.invalidated(tier, version.len() as u64);
-                self.emit(func, || EventKind::Invalidated {
-                    tier,
-                    entry,
-                    reason: "requested".to_owned(),
-                });
-            }
+        let versions: Vec<Arc<CodeVersion>> =
+            data.manage.lock().versions.iter().map(|(_, version)| version.clone()).collect();
+        for version in versions {
+            self.invalidate(&version, "requested");
         }
     }
 
@@ -499,19 +543,28 @@ impl ModuleInner {
         let now = engine.now_ns();
         let decay = &engine.config.tuning.decay;
         let heat = data.manage.lock().policy.heat_at(entry, now, decay);
-        let mut owners = Vec::new();
-        let mut candidates = Vec::new();
+        let mut owners: Vec<(Arc<ModuleInner>, Arc<CodeVersion>, bool)> = Vec::new();
+        let mut candidates: Vec<EvictionCandidate> = Vec::new();
+        let mut known: FxHashMap<u64, usize> = FxHashMap::default();
         for module in engine.live_modules() {
             for (other, other_data) in module.all_existing() {
                 let manage = other_data.manage.lock();
                 for (other_entry, version) in manage.versions.iter() {
                     let best = manage.versions.best(other_entry).map(|v| v.id);
-                    candidates.push(EvictionCandidate {
-                        bytes: version.len() as u64,
-                        heat: manage.policy.heat_at(other_entry, now, decay),
-                        superseded: best != Some(version.id),
-                    });
-                    owners.push((module.clone(), other, other_entry, version.clone()));
+                    let superseded = best != Some(version.id);
+                    let heat = manage.policy.heat_at(other_entry, now, decay);
+                    let own = (module.id, other, other_entry) == (self.id, func, entry);
+                    // Functions that were compiled as a unit go together.
+                    if let Some(&i) = known.get(&version.id) {
+                        candidates[i].heat = candidates[i].heat.max(heat);
+                        candidates[i].superseded &= superseded;
+                        owners[i].2 |= own;
+                        continue;
+                    }
+                    known.insert(version.id, candidates.len());
+                    let bytes = version.len() as u64;
+                    candidates.push(EvictionCandidate { bytes, heat, superseded });
+                    owners.push((module.clone(), version.clone(), own));
                 }
             }
         }
@@ -520,19 +573,16 @@ impl ModuleInner {
         let Some(victims) = engine.policy.evict(&candidates, wanted, heat) else { return false };
         let mut evicted = false;
         for victim in victims {
-            let (module, other, other_entry, version) = &owners[victim];
-            let Some(other_data) = module.existing(*other) else { continue };
-            if (module.id, *other, *other_entry) == (self.id, func, entry) {
+            let (module, version, own) = &owners[victim];
+            if *own {
                 continue;
             }
-            if module.discard(*other, other_data, *other_entry, version, FuncState::evicted) {
+            for (other, entry) in module.discard(version, FuncState::evicted) {
+                let Some(other_data) = module.existing(other) else { continue };
+                let (tier, bytes) = (version.tier, version.bytes_of(other));
                 evicted = true;
-                other_data.stats.evicted(version.tier, version.len() as u64);
-                module.emit(*other, || EventKind::Evicted {
-                    tier: version.tier,
-                    entry: *other_entry,
-                    bytes: version.len() as u64,
-                });
+                other_data.stats.evicted(tier, bytes);
+                module.emit(other, || EventKind::Evicted { tier, entry, bytes });
             }
         }
         evicted

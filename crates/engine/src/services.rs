@@ -78,7 +78,7 @@ impl InstanceInner {
             None => self.module.compile_now(Unit { func, tier, osr: None }),
         };
         match (compiled, engine.config.mode) {
-            (Ok(version), _) => self.call_native(func, version.start(), slots),
+            (Ok(version), _) => self.call_native(func, version.entry_of(func), slots),
             (Err(error), Mode::Only(tier)) => {
                 let func = self.module.ir.func_name(func);
                 let error = crate::Error::Compile { func, tier, error };

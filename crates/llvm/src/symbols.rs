@@ -1,11 +1,12 @@
 //! Names of external symbols in LLVM modules, and back.
 
-use cupola_ir::TrapCode;
+use cupola_ir::{FuncId, TrapCode};
 use cupola_runtime::{Helper, Symbol};
 
 const HELPER: &str = "cupola.helper.";
 const TRAP: &str = "cupola.trap.";
 const CODE_ID: &str = "cupola.code_id";
+const FEEDBACK: &str = "cupola.feedback.";
 
 /// What an external name stands for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,11 @@ pub(crate) fn code_id() -> &'static str {
     CODE_ID
 }
 
+/// The name of a function's feedback.
+pub(crate) fn feedback(func: FuncId) -> String {
+    format!("{FEEDBACK}{}", func.as_u32())
+}
+
 /// What `name` stands for, if it is one of these.
 pub(crate) fn parse(name: &str) -> Option<External> {
     if name == CODE_ID {
@@ -38,6 +44,9 @@ pub(crate) fn parse(name: &str) -> Option<External> {
     } else if let Some(index) = name.strip_prefix(HELPER) {
         let helper = Helper::ALL.get(index.parse::<usize>().ok()?)?;
         Some(External::Symbol(Symbol::Helper(*helper)))
+    } else if let Some(func) = name.strip_prefix(FEEDBACK) {
+        let func = FuncId::from_u32(func.parse().ok()?);
+        Some(External::Symbol(Symbol::Feedback(func)))
     } else {
         let (code, position) = name.strip_prefix(TRAP)?.split_once('.')?;
         Some(External::Trap(TrapCode::from_u8(code.parse().ok()?)?, position.parse().ok()?))

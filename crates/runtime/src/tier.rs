@@ -202,6 +202,12 @@ pub trait CodeGenerator: Send + Sync {
         false
     }
 
+    /// Whether it gains from bounds checks of memory accesses that the optimizer can move and drop,
+    /// even where a fault would do: where it has to leave accesses that may fault where they are.
+    fn wants_checks(&self) -> bool {
+        false
+    }
+
     /// Compiles functions of one module that call each other as one unit, so that calls between
     /// them can be direct or inlined. The first may be entered in any way, the others are entered
     /// by calls; no function is there twice. The artifact is the first one's, with the others as

@@ -58,8 +58,11 @@ impl Event {
             EventKind::CompileFailed { tier, entry, reason } => {
                 format!("{tier}{}: {reason}", of_entry(*entry))
             }
-            EventKind::Installed { tier, entry, generator } => {
-                format!("{tier}{}, {generator}", of_entry(*entry))
+            EventKind::Installed { tier, entry, generator, unit } => {
+                let unit = unit.map_or(String::new(), |unit| {
+                    format!(", in the unit of %{}", names.func_name(self.module, unit))
+                });
+                format!("{tier}{}, {generator}{unit}", of_entry(*entry))
             }
             EventKind::Promoted { from, to } => format!("from {from} to {to}"),
             EventKind::OsrEntered { tier, loop_id } => format!("{tier} at {loop_id}"),
@@ -250,6 +253,7 @@ mod tests {
                 tier: Tier::T2,
                 entry: EntryPoint::Loop(LoopId::from_u32(1)),
                 generator: "cranelift-speed".into(),
+                unit: None,
             },
             "     1.204 ms  installed    %fib  t2 osr loop1, cranelift-speed",
         );

@@ -93,6 +93,8 @@ pub enum EventKind {
         entry: EntryPoint,
         /// What generated it.
         generator: String,
+        /// The function in whose unit it was compiled, if several were compiled together.
+        unit: Option<FuncId>,
     },
     /// Calls of the function go to a higher tier than before.
     Promoted {

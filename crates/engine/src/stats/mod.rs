@@ -32,6 +32,7 @@ pub struct FuncStats {
 #[derive(Clone, Debug, Default)]
 struct TierStats {
     generator: Option<&'static str>,
+    unit: Option<FuncId>,
     compilations: u64,
     queue_ns: u64,
     compile_ns: u64,
@@ -111,12 +112,14 @@ impl FuncStats {
         self.update(|data| data.failures.add((tier, reason.to_owned())));
     }
 
-    /// Code was installed.
-    pub fn installed(&self, tier: Tier, generator: &'static str, bytes: u64) {
+    /// Code was installed; `unit` is the function in whose unit it was compiled, if several were
+    /// compiled together.
+    pub fn installed(&self, tier: Tier, generator: &'static str, bytes: u64, unit: Option<FuncId>) {
         self.update(|data| {
             data.highest = data.highest.max(Some(tier));
             let tier = &mut data.tiers[tier as usize];
             tier.generator = Some(generator);
+            tier.unit = unit;
             tier.code_bytes += bytes;
         });
     }

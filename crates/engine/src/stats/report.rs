@@ -45,6 +45,8 @@ pub struct FuncReport {
     pub tier: Tier,
     /// What generated that code; none for the interpreter.
     pub generator: Option<String>,
+    /// The function in whose unit that code was compiled, if several were compiled together.
+    pub unit: Option<String>,
     /// Whether only loops enter that code, by on-stack replacement.
     pub by_osr_only: bool,
     /// Tier of the code that calls enter now.
@@ -183,6 +185,7 @@ impl FuncStats {
             source,
             tier,
             generator: None,
+            unit: None,
             by_osr_only: loop_tier > call_tier,
             call_tier,
             highest_tier: tier,
@@ -220,6 +223,7 @@ impl FuncStats {
             }
         }
         report.generator = data.tiers[tier as usize].generator.map(str::to_owned);
+        report.unit = data.tiers[tier as usize].unit.map(func_name);
         report.highest_tier = data.highest.map_or(tier, |highest| highest.max(tier));
         let deopts = data.deopts.kinds.iter();
         report.deopts = deopts

@@ -136,6 +136,11 @@ fn row(func: &FuncReport) -> [String; HEADER.len()] {
 
 fn notes(func: &FuncReport, out: &mut String) {
     let name = &func.name;
+    if let Some(unit) = &func.unit
+        && unit != name
+    {
+        line!(out, "{name}: {} code compiled with {unit}", func.tier);
+    }
     for deopt in &func.deopts {
         let inlined =
             if deopt.at == *name { String::new() } else { format!(" in inlined {}", deopt.at) };
@@ -251,13 +256,13 @@ mod tests {
         let main = FuncStats::default();
         main.dequeued(Tier::T1, 4_000);
         main.compiled(Tier::T1, 21_000);
-        main.installed(Tier::T1, "cranelift-none", 300);
+        main.installed(Tier::T1, "cranelift-none", 300, None);
         main.osr_entered(Tier::T1);
         let fib = FuncStats::default();
         for (tier, generator) in [(Tier::T1, "cranelift-none"), (Tier::T2, "cranelift-speed")] {
             fib.dequeued(tier, 1_000);
             fib.compiled(tier, 13_000);
-            fib.installed(tier, generator, 1_200);
+            fib.installed(tier, generator, 1_200, None);
         }
         for _ in 0..3 {
             fib.deoptimized(

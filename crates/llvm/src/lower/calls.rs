@@ -1,6 +1,7 @@
 //! Calls: of functions, of functions in tables, of helpers, of dialect operations.
 //!
-//! A call of a function that is in the unit goes straight to it. All other calls load the address
+//! A call of a function that is in the unit goes straight to it, unless a higher tier may take over
+//! from there. All other calls load the address
 //! from the entry table every time, so that the engine replaces code by one store.
 
 use super::Lower;
@@ -66,7 +67,9 @@ impl<'c> Lower<'_, '_, 'c> {
         let decl = &self.module.funcs[func];
         let sig = &self.module.sigs[decl.sig];
         let args = self.native_args(self.ctx, &sig.results, &inst.args)?;
-        let call = match self.unit.members.get(&func) {
+        // Where a higher tier may take over, a direct call would not find its code.
+        let member = self.unit.members.get(&func).filter(|_| !self.request.options.climbs);
+        let call = match member {
             Some(&member) => self.b.build_call(member, &args, "")?,
             None if self.module.is_import(func) => {
                 let reference = self.request.context.import(func);

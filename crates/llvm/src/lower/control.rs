@@ -10,7 +10,7 @@ use inkwell::types::IntType;
 use inkwell::values::{BasicValue, InstructionValue, IntValue};
 
 /// How many times more often than not an expected branch is taken.
-const EXPECTED: u64 = 2000;
+pub(super) const EXPECTED: u64 = 2000;
 
 impl<'c> Lower<'_, '_, 'c> {
     /// Adds what an edge from the block that is being filled hands to its target.

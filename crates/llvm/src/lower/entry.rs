@@ -1,14 +1,14 @@
-//! The code before the first instruction: stack check, buffer, parameters.
+//! The code before the first instruction: stack check, buffer, parameters, budget of calls.
 //!
 //! Generated code does not probe the stack; it compares the frame's address with the limit, below
 //! which the engine keeps a reserve. Functions that call no others, and whose frames are small,
 //! need no check: what they may use beyond the limit is within the reserve.
 
-use super::{Lower, calls};
+use super::{Lower, calls, control};
 use crate::error::{Result, codegen};
 use crate::generator::SMALL_FRAME;
 use cupola_ir::{EntryKind, FrameLayout, TrapCode};
-use cupola_runtime::{VmLimits, abi};
+use cupola_runtime::{FuncFeedback, Helper, VmLimits, abi};
 use inkwell::IntPredicate;
 use inkwell::values::IntValue;
 
@@ -35,6 +35,9 @@ impl<'c> Lower<'_, '_, 'c> {
             &params[1..]
         };
         let registers = code.blocks[code.entry()].params.clone();
+        if super::counts_calls(self.request) {
+            self.count_call()?;
+        }
         match &code.entry_kind {
             EntryKind::Call => {
                 for (&reg, &value) in registers.iter().zip(params) {
@@ -55,6 +58,28 @@ impl<'c> Lower<'_, '_, 'c> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Takes from the function's budget of calls; when it is used up, tells the engine.
+    fn count_call(&mut self) -> Result<()> {
+        let types = self.unit.types;
+        let func = self.request.func;
+        let feedback = self.unit.feedback(func).as_pointer_value();
+        let address = self.offset(feedback, FuncFeedback::CALL_BUDGET.into())?;
+        let tag = self.unit.tags.feedback;
+        let old = self.load_as(types.i32.into(), address, 4, tag)?.into_int_value();
+        let new = self.b.build_int_add(old, types.i32.const_all_ones(), "")?;
+        self.store_as(new.into(), address, 4, tag)?;
+        let empty = self.b.build_int_compare(IntPredicate::SLT, new, types.i32.const_zero(), "")?;
+        let (cold, go_on) = (self.new_block(), self.new_block());
+        let branch = self.b.build_conditional_branch(empty, cold, go_on)?;
+        self.set_weights(branch, &[1, control::EXPECTED])?;
+        self.start(cold);
+        let func = types.i32.const_int(func.as_u32().into(), false);
+        self.call_helper(Helper::CallHot, &[func.into()])?;
+        self.b.build_unconditional_branch(go_on)?;
+        self.start(go_on);
         Ok(())
     }
 

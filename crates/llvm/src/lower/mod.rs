@@ -24,10 +24,10 @@ mod vector_widen;
 use crate::error::{Result, codegen};
 use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{
-    Block, EntryKind, Form, FuncId, Function, InlineSite, InstData, Module, Reg, SrcLoc, TrapCode,
-    Type,
+    Block, Effects, EntryKind, Form, FuncId, Function, InlineSite, InstData, Module, Reg, SrcLoc,
+    TrapCode, Type,
 };
-use cupola_runtime::{CompileError, CompileRequest};
+use cupola_runtime::{CodegenOptions, CompileError, CompileRequest};
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::Builder;
 use inkwell::debug_info::DISubprogram;
@@ -59,16 +59,36 @@ pub(crate) fn declare<'c>(
     let function = match code.entry_kind {
         EntryKind::Call => {
             let ty = unit.native_type(code.sig.params.iter().copied(), results);
-            let function = unit.define(&name, ty, frame);
+            let function = unit.define(&name, ty, frame, shows(request));
             unit.members.insert(request.func, function);
             function
         }
         EntryKind::Osr { .. } => {
             let ty = unit.osr_type(results);
-            unit.define(&name, ty, frame)
+            unit.define(&name, ty, frame, true)
         }
     };
     Ok(function)
+}
+
+/// Whether anything in a function may need to know that it is active: a trap for its backtrace, a
+/// call, an exit, a loop for its poll. LLVM must not inline such a function, as only the optimizer
+/// before it keeps account of whose code is whose.
+fn shows(request: &CompileRequest<'_>) -> bool {
+    let code = request.code;
+    let marked = Effects::TRAPS | Effects::CALLS | Effects::DEOPTS | Effects::POLLS;
+    let cfg = Cfg::compute(code);
+    let order = cfg.rpo();
+    let mut insts = order.iter().flat_map(|&block| &code.blocks[block].insts);
+    counts_calls(request)
+        || !LoopHeaders::compute(code, &cfg).headers().is_empty()
+        || insts.any(|&inst| code.insts[inst].effects(request.module).intersects(marked))
+}
+
+/// Whether calls of the function are counted: a higher tier may take over.
+fn counts_calls(request: &CompileRequest<'_>) -> bool {
+    let CodegenOptions { counters, climbs, .. } = request.options;
+    counters && climbs && matches!(request.code.entry_kind, EntryKind::Call)
 }
 
 /// Translates the function of `request` into `function`; its frame may be of `frame` bytes beyond

@@ -50,6 +50,8 @@ pub(crate) struct Tags<'c> {
     pub limits: MetadataValue<'c>,
     /// Frames, operands and results on their way.
     pub buffer: MetadataValue<'c>,
+    /// Counters of the functions.
+    pub feedback: MetadataValue<'c>,
     /// Linear memory, and what raw addresses point to.
     pub heap: MetadataValue<'c>,
 }
@@ -143,6 +145,7 @@ impl<'c> Unit<'c> {
                 state: tag("state"),
                 limits: tag("limits"),
                 buffer: tag("buffer"),
+                feedback: tag("feedback"),
                 heap: tag("heap"),
             },
             kinds: Kinds {
@@ -207,8 +210,14 @@ impl<'c> Unit<'c> {
     }
 
     /// Declares a function of the unit; `frame` is how large its frame may be before LLVM reports
-    /// it.
-    pub(crate) fn define(&self, name: &str, ty: FunctionType<'c>, frame: u32) -> FunctionValue<'c> {
+    /// it. LLVM may inline it into others if it never `shows` as an activation.
+    pub(crate) fn define(
+        &self,
+        name: &str,
+        ty: FunctionType<'c>,
+        frame: u32,
+        shows: bool,
+    ) -> FunctionValue<'c> {
         let function = self.module.add_function(name, ty, Some(Linkage::External));
         function.as_global_value().set_visibility(GlobalVisibility::Hidden);
         let host = target::host();
@@ -224,7 +233,9 @@ impl<'c> Unit<'c> {
             function.add_attribute(AttributeLoc::Function, attribute);
         }
         function.add_attribute(AttributeLoc::Function, self.attribute("nounwind"));
-        function.add_attribute(AttributeLoc::Function, self.attribute("noinline"));
+        if shows {
+            function.add_attribute(AttributeLoc::Function, self.attribute("noinline"));
+        }
         let context = AttributeLoc::Param(0);
         function.add_attribute(context, self.attribute("nonnull"));
         function.add_attribute(context, self.attribute("noundef"));
@@ -315,7 +326,15 @@ impl<'c> Unit<'c> {
 
     /// What stands for the number of the code: its address is the number.
     pub(crate) fn code_id(&self) -> GlobalValue<'c> {
-        let name = symbols::code_id();
+        self.external_data(symbols::code_id())
+    }
+
+    /// A function's feedback.
+    pub(crate) fn feedback(&self, func: FuncId) -> GlobalValue<'c> {
+        self.external_data(&symbols::feedback(func))
+    }
+
+    fn external_data(&self, name: &str) -> GlobalValue<'c> {
         self.module.get_global(name).unwrap_or_else(|| {
             let global = self.module.add_global(self.types.i8, None, name);
             global.set_linkage(Linkage::External);
