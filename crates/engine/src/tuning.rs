@@ -38,6 +38,8 @@ pub struct Tuning {
     /// Hotness in calls at which a function is compiled by T4.
     pub t4_calls: u32,
 
+    /// A compilation that waited is done for the tier that was reached meanwhile.
+    pub skips_tiers: bool,
     /// Hotness in back edges at which a loop gets a T1 entry at its header.
     pub t1_back_edges: u32,
     /// Hotness in back edges at which a loop gets a T2 entry. Ten times T1's, as with calls: a
@@ -111,6 +113,7 @@ impl Tuning {
             t2_calls,
             t3_calls,
             t4_calls: t3_calls.saturating_mul(10),
+            skips_tiers: true,
             t1_back_edges: 1_000,
             t2_back_edges: 10_000,
             osr_calls: 10,
@@ -137,6 +140,7 @@ impl Tuning {
     /// 100, 1,000 and 10,000 calls (T2, T3, T4), each time with more of it.
     pub fn ladder() -> Tuning {
         Tuning {
+            skips_tiers: false,
             t4_calls: 10_000,
             t1_back_edges: 100,
             t2_back_edges: 1_000,

@@ -23,7 +23,10 @@ impl SharedBytes {
     pub fn slice(&self, range: Range<usize>) -> Option<SharedBytes> {
         self.get(range.clone())?;
         let start = self.range.start;
-        Some(SharedBytes { owner: self.owner.clone(), range: start + range.start..start + range.end })
+        Some(SharedBytes {
+            owner: self.owner.clone(),
+            range: start + range.start..start + range.end,
+        })
     }
 }
 

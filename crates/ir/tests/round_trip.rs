@@ -81,6 +81,9 @@ fn line(op: Op) -> String {
             let address = if op.is_raw() { "i64" } else { "$m, i32" };
             format!("{op} {address}, {value}, offset=9")
         }
+        Format::Const if op.const_type().is_some_and(Type::is_reference) => {
+            format!("x = {op} null")
+        }
         Format::Const => format!("x = {op} 0x1"),
         Format::Copy => result(Type::F32),
         Format::Select => format!("x = {op} i32, f64, f64"),

@@ -159,9 +159,11 @@ fn nested_loops_climb_as_one() {
     let expected = (0..times).fold(7, |x, _| churn(n, x));
     assert_eq!(nest.call(&mut subject.store, (times, n)).unwrap(), expected);
     let events = subject.events();
-    assert!(events.iter().any(entered(Tier::T3)), "{}", subject.module.report().to_table(4));
+    // By a loop, or, if the function called got there first, by calls.
+    let in_t3 = |event: &Event| matches!(event.kind, EventKind::Installed { tier: Tier::T3, .. });
+    assert!(events.iter().any(in_t3), "{}", subject.module.report().to_table(4));
     let left = events.iter().filter(|event| is_better_code(event)).count();
-    assert!((1..=6).contains(&left), "left {left} times");
+    assert!(left <= 6, "left {left} times");
 }
 
 /// Each step of a ladder of four compiled tiers is taken.

@@ -365,6 +365,9 @@ impl Policy for ThresholdPolicy {
         if !self.is_wanted(state, entry, tier, env) {
             return None;
         }
+        if !self.tuning.skips_tiers {
+            return Some(tier);
+        }
         // Tiers above T2 are compiled elsewhere and wait there.
         let better = env.available.iter().filter(|&better| better > tier && better <= Tier::T2);
         better.rev().find(|&better| self.is_wanted(state, entry, better, env)).or(Some(tier))

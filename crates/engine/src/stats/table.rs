@@ -299,9 +299,9 @@ mod tests {
     fn the_table() {
         let expected = "\
 functions, hottest first (calls and iterations: counted in t0 and t1; t2 and t3 code does not count)
-function  tier         code                calls  iterations   queued  compile t1  compile t2  bytes  osr  deopts
-fib       t1 (was t2)  cranelift-none  9,999,999           0  2.00 µs     13.0 µs     13.0 µs  1,200    0       3
-main      t1 osr       cranelift-none          1     123,456  4.00 µs     21.0 µs           0    300    1       0
+function            tier         code                calls  iterations   queued  compile t1  compile t2  bytes  osr  deopts
+fib                 t1 (was t2)  cranelift-none  9,999,999           0  2.00 µs     13.0 µs     13.0 µs  1,200    0       3
+main (main.c:12:5)  t1 osr       cranelift-none          1     123,456  4.00 µs     21.0 µs           0    300    1       0
 … and 1 more, none above t0, with 1 calls and 0 iterations
 fib: deoptimized 3 × from t2: guard_failed in inlined main at 3:7
 fib: t2 compilation failed 2 ×: panic in the compiler: boom
