@@ -35,9 +35,9 @@ const fn pipeline(level: OptLevel) -> &'static str {
 /// The name of the code generator at a level.
 const fn name(level: OptLevel) -> &'static str {
     match level {
-        OptLevel::O1 => "llvm-o1",
-        OptLevel::O2 => "llvm-o2",
-        OptLevel::O3 => "llvm-o3",
+        OptLevel::O1 => "llvm-O1",
+        OptLevel::O2 => "llvm-O2",
+        OptLevel::O3 => "llvm-O3",
     }
 }
 
