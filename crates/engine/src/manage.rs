@@ -306,8 +306,7 @@ impl ModuleInner {
     fn react_to_fault(&self, func: FuncId, data: &FuncData, tier: Tier, error: &CompileError) {
         match error {
             CompileError::Lost(_) => {
-                let max_tier =
-                    self.engine.existing.iter().rfind(|&below| below < tier).unwrap_or(Tier::T0);
+                let max_tier = self.engine.existing.below(tier);
                 let pin = Pin { max_tier, reason: error.to_string() };
                 data.manage.lock().policy.pin = Some(pin.clone());
                 data.stats.pinned(&pin);

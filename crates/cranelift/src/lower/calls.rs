@@ -96,11 +96,7 @@ impl Lower<'_, '_> {
             let reference = self.request.context.import(func);
             let context = self.fixed_field(self.ctx, reference + VmFuncRef::CONTEXT);
             let cell = self.fixed_field(self.ctx, reference + VmFuncRef::CELL);
-            let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
-            let args = self.native_args(context, results, &inst.args);
-            let sig = self.sig(key);
-            let call = self.b.ins().call_indirect(sig, entry, &args);
-            return self.take_results(inst, results, call);
+            return self.call_cell(inst, decl.sig, (context, cell), &inst.args);
         }
         let args = self.native_args(self.ctx, results, &inst.args);
         let is_self = func == self.request.func && self.code.entry_kind == EntryKind::Call;
@@ -166,8 +162,18 @@ impl Lower<'_, '_> {
         self.b.ins().trapnz(wrong, cl_trap(TrapCode::SignatureMismatch));
         let context = self.state_field(types::I64, callee, VmFuncRef::CONTEXT);
         let cell = self.state_field(types::I64, callee, VmFuncRef::CELL);
-        let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
+        self.call_cell(inst, sig, (context, cell), operands);
+    }
 
+    /// Calls the function of a cell, which may belong to another instance, with its context.
+    fn call_cell(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        (context, cell): (Value, Value),
+        operands: &[Reg],
+    ) {
+        let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
         let results = &self.module.sigs[sig].results;
         let args = self.native_args(context, results, operands);
         let sig = self.sig(SigKey::Sig(sig));

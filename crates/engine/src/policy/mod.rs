@@ -55,9 +55,12 @@ impl TierSet {
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Tier> {
         Tier::ALL.into_iter().filter(move |&tier| self.contains(tier))
     }
-}
 
-impl TierSet {
+    /// The highest tier below `tier`; T0, which is always there, if there is none.
+    pub fn below(self, tier: Tier) -> Tier {
+        self.iter().rfind(|&below| below < tier).unwrap_or(Tier::T0)
+    }
+
     /// The set without the tiers of another.
     #[must_use]
     pub const fn without(self, other: TierSet) -> TierSet {

@@ -280,7 +280,7 @@ impl ThresholdPolicy {
         state.discards += 1;
         state.cool();
         if state.discards > self.tuning.max_recompiles {
-            let max_tier = available.iter().rfind(|&below| below < tier).unwrap_or(Tier::T0);
+            let max_tier = available.below(tier);
             let reason = format!(
                 "{tier} code discarded {} times, last for {}",
                 state.discards,

@@ -66,20 +66,17 @@ impl<'c> Lower<'_, '_, 'c> {
     pub(super) fn call(&mut self, inst: &InstData, func: FuncId) -> Result<()> {
         let decl = &self.module.funcs[func];
         let sig = &self.module.sigs[decl.sig];
+        if self.module.is_import(func) {
+            let reference = self.request.context.import(func);
+            let context = self.fixed_pointer(self.ctx, reference + VmFuncRef::CONTEXT)?;
+            let cell = self.fixed_pointer(self.ctx, reference + VmFuncRef::CELL)?;
+            return self.call_cell(inst, decl.sig, (context, cell), &inst.args);
+        }
         let args = self.native_args(self.ctx, &sig.results, &inst.args)?;
         // Where a higher tier may take over, a direct call would not find its code.
         let member = self.unit.members.get(&func).filter(|_| !self.request.options.climbs);
         let call = match member {
             Some(&member) => self.b.build_call(member, &args, "")?,
-            None if self.module.is_import(func) => {
-                let reference = self.request.context.import(func);
-                let context = self.fixed_pointer(self.ctx, reference + VmFuncRef::CONTEXT)?;
-                let cell = self.fixed_pointer(self.ctx, reference + VmFuncRef::CELL)?;
-                let entry = self.state_pointer(cell, FuncCell::ENTRY)?;
-                let args = self.native_args(context, &sig.results, &inst.args)?;
-                let ty = self.unit.native_type(sig.params.iter().copied(), &sig.results);
-                self.b.build_indirect_call(ty, entry, &args, "")?
-            }
             None => {
                 let funcs = self.fixed_pointer(self.ctx, VmContext::FUNCS)?;
                 let entry = self.state_pointer(funcs, FuncCell::entry_offset(func))?;
@@ -160,8 +157,18 @@ impl<'c> Lower<'_, '_, 'c> {
         self.trap_on(wrong, TrapCode::SignatureMismatch)?;
         let context = self.state_pointer(callee, VmFuncRef::CONTEXT)?;
         let cell = self.state_pointer(callee, VmFuncRef::CELL)?;
-        let entry = self.state_pointer(cell, FuncCell::ENTRY)?;
+        self.call_cell(inst, sig, (context, cell), operands)
+    }
 
+    /// Calls the function of a cell, which may belong to another instance, with its context.
+    fn call_cell(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        (context, cell): (PointerValue<'c>, PointerValue<'c>),
+        operands: &[Reg],
+    ) -> Result<()> {
+        let entry = self.state_pointer(cell, FuncCell::ENTRY)?;
         let sig = &self.module.sigs[sig];
         let args = self.native_args(context, &sig.results, operands)?;
         let ty = self.unit.native_type(sig.params.iter().copied(), &sig.results);
