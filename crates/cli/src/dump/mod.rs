@@ -6,21 +6,24 @@
 
 mod asm;
 
-use crate::args::{DumpArgs, Stage};
+use crate::args::{DumpArgs, RunMode, Stage};
 use crate::failure::Failure;
 use crate::host;
 use crate::input;
+use crate::run;
 use cupola::ir::{self, FuncId, LoopId};
-use cupola::{Config, Engine, Module, Tier};
+use cupola::tuning::Preset;
+use cupola::{Engine, Mode, Module, Tier};
+use cupola_runtime::OptLevel;
 use cupola_wasm::Options;
 use std::fmt::Write as _;
 
 /// Prints what was asked for.
 pub fn dump(options: &DumpArgs) -> Result<(), Failure> {
     check(options)?;
-    let config = Config::new()
-        .with_generator(cupola_cranelift::baseline())
-        .with_generator(cupola_cranelift::optimizing());
+    // Where T3 exists, T2's loops look for it; T2 is shown without that unless T3 is.
+    let peak = (options.tier >= Tier::T3).then_some(OptLevel::O3);
+    let config = run::tiers(RunMode::Tiers(Mode::Auto), Preset::Default, peak)?;
     let engine = Engine::new(config)?;
     let generated = matches!(options.stage, Stage::Clif | Stage::Asm);
     if generated && engine.generator(options.tier).is_none() {
