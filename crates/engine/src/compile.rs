@@ -79,11 +79,7 @@ impl ModuleInner {
     ) -> Result<Optimized, CompileError> {
         let options = OptOptions {
             fuel: self.engine.config.codegen.fuel,
-            guarded_memories: self.engine.config.codegen.memory_reservation
-                && self
-                    .engine
-                    .generator(unit.tier)
-                    .is_some_and(|generator| !generator.wants_checks()),
+            guarded_memories: self.engine.config.codegen.memory_reservation,
             force_deopts: self.engine.stress.modes().fail_guards.is_some(),
             polls: self.engine.climbs_from(unit.tier),
             ..self.engine.config.optimizer
@@ -171,6 +167,8 @@ impl ModuleInner {
             feedback: data.feedback.layout(),
             options: CodegenOptions {
                 climbs: self.engine.climbs_from(unit.tier),
+                // Without its thread nobody would send signals.
+                polls: optimized.is_some() && !self.engine.ticker.start(),
                 ..self.engine.config.codegen
             },
         }

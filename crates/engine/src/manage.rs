@@ -277,7 +277,7 @@ impl ModuleInner {
                     generator: version.generator.to_owned(),
                 });
                 if self.engine.climbs_from(tier) {
-                    self.engine.ticker.start();
+                    self.engine.ticker.sample();
                 }
                 self.install(func, data, entry, &version);
                 Ok(version)

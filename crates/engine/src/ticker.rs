@@ -1,9 +1,13 @@
-//! Asks running loops of optimized code, about once a millisecond, to look for better code.
+//! The thread that gets something out of running loops of optimized code, which count nothing.
 //!
-//! Optimized code does not count its iterations. Where a tier above it exists, a thread sets
-//! `VmLimits::sample` of the stores that run; the next poll of a loop finds it set and calls the
-//! engine, which takes that as a sample of where time goes. The thread starts with the first code
-//! that polls, is slower as long as nobody polls, and sleeps while nothing runs.
+//! - Where a tier above exists, it asks them about once a millisecond to look for better code: it
+//!   sets `VmLimits::sample` of the stores that run; the next poll of a loop finds it set and calls
+//!   the engine, which takes that as a sample of where time goes. It is slower as long as nobody
+//!   polls, and sleeps while nothing runs.
+//! - Where a store is to be interrupted, it sends the thread that runs it a signal, and again until
+//!   the interruption is noticed: loops of the highest tier do not look for it.
+//!
+//! The thread starts with the first optimized code, and sleeps while there is neither to do.
 
 use crate::code::Execution;
 use crate::store::Limits;
@@ -35,10 +39,51 @@ struct Shared {
     sleeping: AtomicBool,
 }
 
-#[derive(Default)]
 struct State {
     stores: Vec<(Weak<Limits>, Arc<Execution>)>,
+    /// There are loops that poll.
+    sampling: bool,
+    /// A store may be running that is to be interrupted.
+    ringing: bool,
+    /// Until the next tick.
+    interval: Duration,
     stop: bool,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            stores: Vec::new(),
+            sampling: false,
+            ringing: false,
+            interval: INTERVAL,
+            stop: false,
+        }
+    }
+}
+
+/// What a tick has found.
+struct Seen {
+    /// Whether any store runs.
+    running: bool,
+    /// Whether any has polled since it was asked.
+    polled: bool,
+    /// Whether any is still to be interrupted.
+    interrupting: bool,
+}
+
+/// Tells the thread that a store is to be interrupted.
+#[derive(Clone)]
+pub(crate) struct Bell(Arc<Shared>);
+
+impl Bell {
+    /// Tells it.
+    pub fn ring(&self) {
+        let mut state = self.0.state.lock();
+        (state.ringing, state.interval) = (true, INTERVAL);
+        self.0.sleeping.store(false, Ordering::Relaxed);
+        self.0.changed.notify_one();
+    }
 }
 
 impl Ticker {
@@ -49,19 +94,39 @@ impl Ticker {
         state.stores.push((Arc::downgrade(limits), execution.clone()));
     }
 
-    /// Starts the thread, if it does not run. That it cannot be started only means that loops stay
-    /// where they are.
-    pub fn start(&self) {
+    /// Starts the thread, if it does not run; gives whether it does.
+    pub fn start(&self) -> bool {
         let mut thread = self.thread.lock();
         if thread.is_none() {
             let shared = self.shared.clone();
             let builder = thread::Builder::new().name("cupola-ticker".to_owned());
             *thread = builder.spawn(move || shared.run()).ok();
         }
+        thread.is_some()
+    }
+
+    /// From now on there are loops that poll. If the thread cannot be started, they stay where they
+    /// are.
+    pub fn sample(&self) {
+        let mut state = self.shared.state.lock();
+        if !state.sampling {
+            (state.sampling, state.interval) = (true, INTERVAL);
+            self.shared.changed.notify_one();
+        }
+        drop(state);
+        self.start();
+    }
+
+    /// What wakes the thread for an interruption.
+    pub fn bell(&self) -> Bell {
+        Bell(self.shared.clone())
     }
 
     /// A store has started to run; its mark was set before, with a fence behind it.
-    pub fn on_run(&self) {
+    pub fn on_run(&self, limits: &Limits) {
+        if limits.is_interrupting() {
+            self.bell().ring();
+        }
         if self.shared.sleeping.load(Ordering::Relaxed) {
             let _state = self.shared.state.lock();
             self.shared.sleeping.store(false, Ordering::Relaxed);
@@ -84,12 +149,19 @@ impl Drop for Ticker {
 impl Shared {
     fn run(&self) {
         let mut state = self.state.lock();
-        let (mut interval, mut idle) = (INTERVAL, 0);
+        let mut idle = 0;
         while !state.stop {
-            let (running, polled) = state.tick();
-            interval = if polled { INTERVAL } else { (interval * 2).min(LONGEST) };
-            idle = if running { 0 } else { idle + 1 };
-            if idle < IDLE_TICKS {
+            let seen = state.tick();
+            state.ringing = seen.interrupting;
+            if !state.sampling && !state.ringing {
+                self.changed.wait(&mut state);
+                continue;
+            }
+            let slower = (state.interval * 2).min(LONGEST);
+            state.interval = if seen.polled { INTERVAL } else { slower };
+            idle = if seen.running { 0 } else { idle + 1 };
+            if idle < IDLE_TICKS || state.ringing {
+                let interval = state.interval;
                 self.changed.wait_for(&mut state, interval);
                 continue;
             }
@@ -103,21 +175,25 @@ impl Shared {
                 }
             }
             self.sleeping.store(false, Ordering::Relaxed);
-            (interval, idle) = (INTERVAL, 0);
+            (state.interval, idle) = (INTERVAL, 0);
         }
     }
 }
 
 impl State {
-    /// Asks all running stores; gives whether any runs, and whether any has polled since asked.
-    fn tick(&self) -> (bool, bool) {
-        let (mut running, mut polled) = (false, false);
+    /// Asks all running stores for samples, if loops poll, and interrupts those that are to be.
+    fn tick(&self) -> Seen {
+        let mut seen = Seen { running: false, polled: false, interrupting: false };
         for (limits, execution) in &self.stores {
             if let Some(limits) = limits.upgrade().filter(|_| execution.is_running()) {
-                running = true;
-                polled |= !limits.ask_for_sample();
+                seen.running = true;
+                seen.polled |= self.sampling && !limits.ask_for_sample();
+                if limits.is_interrupting() {
+                    limits.nudge();
+                    seen.interrupting = true;
+                }
             }
         }
-        (running, polled)
+        seen
     }
 }

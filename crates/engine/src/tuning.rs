@@ -63,6 +63,13 @@ pub struct Tuning {
     pub t3_samples: u32,
     /// Samples in T3 code at which a loop gets a T4 entry.
     pub t4_samples: u32,
+    /// A loop gets an entry because of samples only if its function is called at most so often for
+    /// each sample in any of its loops. With 10 an activation lasts 0.1 ms or more; what is left
+    /// sooner comes into the code for calls before it would leave at a loop.
+    pub calls_per_sample: u32,
+    /// What the thresholds in samples are multiplied by for a loop whose function has an entry at
+    /// another loop.
+    pub further_entry: f64,
     /// Nothing is compiled for T3 or above before the engine is this old, in nanoseconds: a
     /// program that ends before has nothing of it, and is not to start another process.
     pub peak_after_ns: u64,
@@ -121,6 +128,8 @@ impl Tuning {
             t4_back_edges: 100_000_000,
             t3_samples: 10,
             t4_samples: 40,
+            calls_per_sample: 10,
+            further_entry: 4.0,
             peak_after_ns: 20_000_000,
             decay: Decay { alpha: 0.1, interval_ns: 1_000_000_000 },
             max_deopts_per_version: 4,

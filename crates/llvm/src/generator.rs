@@ -181,10 +181,6 @@ impl CodeGenerator for Generator {
         true
     }
 
-    fn wants_checks(&self) -> bool {
-        true
-    }
-
     fn compile_unit(&self, unit: &[CompileRequest<'_>]) -> Result<Artifact, CompileError> {
         if unit.is_empty() {
             return Err(CompileError::Unsupported("a unit of no functions".to_owned()));

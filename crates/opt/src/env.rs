@@ -10,9 +10,26 @@ use std::time::Duration;
 /// What a feedback site saw: the words of the function's feedback, read at one moment.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteProfile {
-    /// For indirect calls: first target plus one, its count, second target plus one, its count, and
-    /// how often any other target was called. For dialect operations the handler decides.
+    /// For indirect calls: four targets, each with the function's index plus one in the upper half
+    /// and how often it was called in the lower half, or 0; and how often any other target was
+    /// called. For dialect operations the handler decides.
     pub words: [u64; 5],
+}
+
+impl SiteProfile {
+    /// What an indirect call is known to have called: function indices, and how often. An index may
+    /// be that of no function, as the words may have changed while they were read.
+    pub fn targets(&self) -> impl Iterator<Item = (u32, u64)> {
+        let [targets @ .., _] = self.words;
+        let target = |word: u64| Some((((word >> 32) as u32).checked_sub(1)?, word & 0xffff_ffff));
+        targets.into_iter().filter_map(target)
+    }
+
+    /// How often an indirect call was seen to run.
+    pub fn calls(&self) -> u64 {
+        let [.., other] = self.words;
+        self.targets().fold(other, |sum, (_, count)| sum.saturating_add(count))
+    }
 }
 
 /// What is known of how a function ran.

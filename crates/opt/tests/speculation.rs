@@ -48,9 +48,18 @@ impl OptEnv for Env<'_> {
 
 /// What an indirect call may have seen: any functions, also one that does not exist, in any shares.
 fn random_targets(random: &mut Random) -> SiteProfile {
-    let targets = [random.below(5), random.below(5)].map(|n| n as u64);
-    let mut count = || random.pick(&[0, 3, 20, 70]);
-    SiteProfile { words: [targets[0], count(), targets[1], count(), count()] }
+    let targets = [(); 4].map(|()| (random.below(5) as u64, random.pick(&[0, 3, 20, 70])));
+    called(&targets, random.pick(&[0, 3, 20, 70]))
+}
+
+/// What an indirect call saw: targets by function index plus one, with how often, and how many other
+/// calls.
+fn called(targets: &[(u64, u64)], other: u64) -> SiteProfile {
+    let mut words = [0, 0, 0, 0, other];
+    for (word, &(target, count)) in words.iter_mut().zip(targets) {
+        *word = target << 32 | count;
+    }
+    SiteProfile { words }
 }
 
 /// The same with a given profile.
@@ -420,12 +429,12 @@ fn header_examples() {
     check_header(include_str!("../src/loops/osr.rs"), "nest", Some(2));
     let options = OptOptions { inline: InlineTuning::none(), ..OptOptions::default() };
     let targets = include_str!("../src/speculate/targets.rs");
-    check_header_with(targets, "f", None, &|_| Some(seen([1, 20, 0, 0, 0])), options);
+    check_header_with(targets, "f", None, &|_| Some(seen(called(&[(1, 20)], 0))), options);
 }
 
 /// A profile in which the first site saw this.
-fn seen(words: [u64; 5]) -> Profile {
-    Profile { sites: vec![SiteProfile { words }], ..Profile::default() }
+fn seen(site: SiteProfile) -> Profile {
+    Profile { sites: vec![site], ..Profile::default() }
 }
 
 /// Which targets are compared with: those with a share, if they are enough together, of the
@@ -446,10 +455,11 @@ fn targets_worth_a_comparison() {
     let number = |name: &str| u64::from(module.find_func(name).unwrap().as_u32()) + 1;
     let (a, b, host, wide) = (number("a"), number("b"), number("host"), number("wide"));
     let body = bodies[func.as_u32() as usize].as_deref().unwrap();
-    let compared = |words: [u64; 5]| {
+    let compared_with = |targets: &[(u64, u64)], other: u64, inline: InlineTuning| {
+        let site = called(targets, other);
         let env = Env { bodies: &bodies, seed: None, specializer: None };
-        let env = Told { env, profile: &|_| Some(seen(words)) };
-        let options = OptOptions { inline: InlineTuning::none(), ..OptOptions::default() };
+        let env = Told { env, profile: &|_| Some(seen(site)) };
+        let options = OptOptions { inline, ..OptOptions::default() };
         let request = OptRequest { module, func, body, osr_header: None, env: &env, options };
         let (made, _) = inline::construct(&request);
         common::verify(module, func, &made, "targets");
@@ -459,15 +469,26 @@ fn targets_worth_a_comparison() {
         };
         made.insts.values().filter_map(imm).collect::<Vec<_>>()
     };
-    assert_eq!(compared([a, 80, b, 5, 15]), [a]);
-    assert_eq!(compared([a, 30, b, 60, 10]), [b, a], "the more frequent one first");
-    assert_eq!(compared([a, 5, b, 90, 5]), [b]);
-    assert!(compared([a, 79, 0, 0, 21]).is_empty(), "too few are found");
-    assert!(compared([a, 40, b, 39, 21]).is_empty(), "too few are found");
-    assert!(compared([a, 19, 0, 0, 0]).is_empty(), "too few were seen");
-    assert!(compared([host, 90, 0, 0, 0]).is_empty(), "the host's");
-    assert!(compared([wide, 90, 0, 0, 0]).is_empty(), "of another signature");
-    assert!(compared([99, 90, 0, 0, 0]).is_empty(), "no function");
-    assert!(compared([0; 5]).is_empty());
-    assert_eq!(compared([a, u64::MAX, b, u64::MAX, u64::MAX]), [a, b]);
+    let compared =
+        |targets: &[(u64, u64)], other| compared_with(targets, other, InlineTuning::none());
+    assert_eq!(compared(&[(a, 80), (b, 5)], 15), [a]);
+    assert_eq!(compared(&[(a, 30), (b, 60)], 10), [b, a], "the more frequent one first");
+    assert_eq!(compared(&[(a, 5), (b, 90)], 5), [b]);
+    assert!(compared(&[(a, 79)], 21).is_empty(), "too few are found");
+    assert!(compared(&[(a, 40), (b, 39)], 21).is_empty(), "too few are found");
+    assert!(compared(&[(a, 19)], 0).is_empty(), "too few were seen");
+    assert!(compared(&[(host, 90)], 0).is_empty(), "the host's");
+    assert!(compared(&[(wide, 90)], 0).is_empty(), "of another signature");
+    assert!(compared(&[(99, 90)], 0).is_empty(), "no function");
+    assert!(compared(&[], 0).is_empty());
+    let most = u64::from(u32::MAX);
+    assert_eq!(compared(&[(a, most), (b, most)], 0), [a, b]);
+    assert!(compared(&[(a, most), (b, most)], u64::MAX).is_empty());
+
+    // Where they are inlined in any case, fewer are enough.
+    let leaves =
+        |targets: &[(u64, u64)], other| compared_with(targets, other, InlineTuning::default());
+    assert_eq!(leaves(&[(wide, 30), (a, 15), (b, 20)], 35), [b, a]);
+    assert_eq!(leaves(&[(a, 9), (b, 30)], 61), [b]);
+    assert!(leaves(&[(a, 24)], 76).is_empty());
 }

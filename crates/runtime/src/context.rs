@@ -10,7 +10,7 @@ use crate::trap::Trap;
 use cupola_ir::{FuncId, GlobalId, MemId, Module, TableId};
 use serde::{Deserialize, Serialize};
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicUsize};
 
 /// Start of an instance's context.
 #[repr(C)]
@@ -135,7 +135,8 @@ pub struct VmLimits {
     /// Generated code traps with a stack overflow if the stack pointer is below this. Another
     /// thread that wants an interruption sets it to [`VmLimits::STACK_LIMIT_INTERRUPT`].
     pub stack_limit: AtomicUsize,
-    /// Not zero: an interruption is asked for. Loops of optimized code check it, and slow paths.
+    /// Not zero: an interruption is asked for. Slow paths look at it, loops of optimized code that
+    /// poll, and the handler of the signal that those are sent that do not.
     pub interrupt: AtomicU32,
     /// Not zero: loops of optimized code are to call the engine once, which looks for better code.
     /// It stands behind `interrupt`, so that both are looked at as one 64-bit word.
@@ -160,6 +161,8 @@ pub struct VmLimits {
     pub t0_end: *mut u64,
     /// The real stack limit, to be put back after an interruption.
     pub real_stack_limit: usize,
+    /// The system's number of the thread that runs; other threads send it signals.
+    pub thread: AtomicI32,
     /// The trap that is on its way from a helper to the entry into generated code.
     pub pending: Option<Box<Trap>>,
 }
@@ -210,7 +213,7 @@ pub struct EntryRecord {
     pub context: *mut VmContext,
 }
 
-/// A fault of generated code.
+/// A fault of generated code, or an interruption of it.
 #[repr(C)]
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Fault {

@@ -50,34 +50,33 @@ pub struct LoopFeedback {
 }
 
 /// What a feedback site saw. For indirect calls, which only T0 records (in T1 it cost a program
-/// that does little else a third of its time): the first two targets among the functions of the
-/// caller's instance (function index plus one) and how often; the rest is counted in `other`. For
-/// dialect operations, the handler decides what the words mean.
+/// that does little else a third of its time): the first four targets among the functions of the
+/// caller's instance, each with how often it was called ([`SiteFeedback::record_target`]); the rest
+/// is counted in `other`. For dialect operations, the handler decides what the words mean.
 #[repr(C)]
 pub struct SiteFeedback {
-    /// First target plus one, or the handler's first word.
+    /// First target, or the handler's first word.
     pub word0: AtomicU64,
-    /// How often the first target was called, or the handler's second word.
+    /// Second target, or the handler's second word.
     pub word1: AtomicU64,
-    /// Second target plus one, or the handler's third word.
+    /// Third target, or the handler's third word.
     pub word2: AtomicU64,
-    /// How often the second target was called, or the handler's fourth word.
+    /// Fourth target, or the handler's fourth word.
     pub word3: AtomicU64,
     /// How often any other target was called.
     pub other: AtomicU64,
 }
 
 impl SiteFeedback {
-    /// Records a target of an indirect call, a function of the caller's own instance.
+    /// Records a target of an indirect call, a function of the caller's own instance: a word has the
+    /// function's index plus one in its upper half and a count in its lower half, and is 0 before.
     pub fn record_target(&self, func: u32) {
-        let key = u64::from(func) + 1;
-        for (target, count) in [(&self.word0, &self.word1), (&self.word2, &self.word3)] {
-            let seen = target.load(Ordering::Relaxed);
-            if seen == 0 {
-                target.store(key, Ordering::Relaxed);
-            }
-            if seen == 0 || seen == key {
-                bump(count);
+        let key = (u64::from(func) + 1) << 32;
+        for word in [&self.word0, &self.word1, &self.word2, &self.word3] {
+            let seen = word.load(Ordering::Relaxed);
+            if seen == 0 || (seen ^ key) >> 32 == 0 {
+                let full = seen as u32 == u32::MAX;
+                word.store((seen | key) + u64::from(!full), Ordering::Relaxed);
                 return;
             }
         }

@@ -7,11 +7,13 @@ use crate::context::VmContext;
 use crate::services::Services;
 use crate::tier::Tier;
 use crate::trap::{Trap, TrapKind};
-use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId};
+use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId, TrapCode};
 use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Runs `work` for a helper; does not return if it fails.
+/// Runs `work` for a helper; does not return if it fails, or if an interruption is asked for then.
+/// A loop that is in helpers most of the time is not found in generated code by a signal.
 ///
 /// # Safety
 /// To be called by helper bodies, as their last act, with the context they were given.
@@ -23,7 +25,10 @@ unsafe fn run<T: Copy>(
     // What the panicking code left behind is the host's to judge: the panic goes on there.
     // SAFETY: generated code passes its instance's context, whose services outlive the call.
     let outcome = catch_unwind(AssertUnwindSafe(|| work(unsafe { &*(*ctx).services })));
+    // SAFETY: the limits outlive all code that runs under them; the field is an atomic.
+    let interrupted = unsafe { (*(*ctx).limits).interrupt.load(Relaxed) } != 0;
     let trap = match outcome {
+        Ok(Ok(_)) if interrupted => Trap::code(TrapCode::Interrupted),
         Ok(Ok(value)) => return value,
         Ok(Err(trap)) => trap,
         Err(payload) => Trap::new(TrapKind::Panic(payload)),

@@ -161,7 +161,10 @@ pub(crate) unsafe extern "C" fn faulted(limits: *mut VmLimits) {
         let fault = std::mem::take(&mut (*limits).fault);
         let record = (*limits).entry;
         let services = &*(*(*record).context).services;
-        let code = services.trap_at(fault.pc).expect("the signal handler has found the trap");
+        let code = match fault.signal {
+            signals::NUDGE => TrapCode::Interrupted,
+            _ => services.trap_at(fault.pc).expect("the signal handler has found the trap"),
+        };
         let mut trap = Trap::code(explain(code, &*limits));
         add_frames(&mut trap, services, fault.pc, fault.fp, true, (*record).fp);
         (*limits).pending = Some(trap);

@@ -13,6 +13,13 @@
 //! the instruction. That lookup takes a lock, which is no danger: the interrupted thread is in
 //! generated code, so it holds none itself.
 //!
+//! Interruption of code that does not look for it: a thread is sent [`libc::SIGURG`] ([`nudge`]), which
+//! is ignored by default and so does no harm if it comes late (the Go runtime preempts by it for the
+//! same reason). If the thread is in generated code then, and an interruption is asked for, it goes on
+//! like one that faulted. That may be at any instruction: generated code keeps nothing that would have
+//! to be completed, and a frame that is not set up yet, or no more, is only missing in the backtrace.
+//! Who asks sends the signal again until it is noticed, since the thread may be elsewhere.
+//!
 //! What it does not do: it does not see to it that it stays the first handler. A handler installed
 //! later has to pass on what is not its own.
 
@@ -116,7 +123,25 @@ fn is_generated(pc: usize) -> bool {
     })
 }
 
-const SIGNALS: [c_int; 4] = [libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGBUS];
+const SIGNALS: [c_int; 5] = [libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGBUS, NUDGE];
+
+/// The signal that makes a thread look whether it is to be interrupted.
+pub(crate) const NUDGE: c_int = libc::SIGURG;
+
+/// The system's number of the calling thread, for [`nudge`].
+pub fn current_thread() -> i32 {
+    // SAFETY: the call only gives a number.
+    unsafe { libc::gettid() }
+}
+
+/// Makes a thread of this process look whether the generated code it runs is to be interrupted
+/// ([`VmLimits::interrupt`]); it goes on with whatever else it does. A thread that is no more is no
+/// error.
+pub fn nudge(thread: i32) {
+    // SAFETY: sends a signal whose default is to be ignored to a thread of this process, if there is
+    // one of this number.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, NUDGE) };
+}
 
 /// The actions that were set before ours; written once, before ours are set.
 struct PreviousActions(std::cell::UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
@@ -137,8 +162,13 @@ fn install() {
             unsafe {
                 let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
                 let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = handle as *const () as usize;
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+                let (handler, flags) = match signal {
+                    // What a host function waits for is not to fail because of it.
+                    NUDGE => (on_nudge as *const (), libc::SA_RESTART),
+                    _ => (handle as *const (), libc::SA_NODEFER),
+                };
+                action.sa_sigaction = handler as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | flags;
                 libc::sigemptyset(&mut action.sa_mask);
                 let failed = libc::sigaction(signal, ptr::null(), previous) != 0
                     || libc::sigaction(signal, &action, ptr::null_mut()) != 0;
@@ -166,6 +196,26 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
     // SAFETY: called as the kernel called this handler.
     unsafe { pass_on(signal, from_kernel, info, context) }
+}
+
+extern "C" fn on_nudge(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a valid pointer to the handler of an SA_SIGINFO action.
+    let registers = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let (pc, fp) = arch::fault_registers(registers);
+    let limits = CURRENT.get();
+    if !limits.is_null() && is_generated(pc) {
+        // SAFETY: the limits are those that this thread runs under, and it is interrupted, so
+        // nothing else touches what is not atomic.
+        unsafe {
+            if (*limits).interrupt.load(Relaxed) != 0 && !(*limits).entry.is_null() {
+                (*limits).fault = Fault { pc, fp, signal };
+                arch::resume_after_fault(registers, limits);
+                return;
+            }
+        }
+    }
+    // SAFETY: called as the kernel called this handler.
+    unsafe { pass_on(signal, false, info, context) }
 }
 
 /// Whether the instruction at `pc` is one that may trap.
@@ -197,6 +247,7 @@ unsafe fn pass_on(
         let previous = (*PREVIOUS.0.get())[index].assume_init_ref();
         match previous.sa_sigaction {
             libc::SIG_IGN if !from_kernel => {}
+            libc::SIG_DFL if signal == NUDGE => {}
             // A fault that is ignored would only come again.
             libc::SIG_DFL | libc::SIG_IGN => {
                 let mut action: libc::sigaction = std::mem::zeroed();

@@ -89,6 +89,9 @@ pub struct CodegenOptions {
     /// For SSA form: a tier above this one may take over, so count calls as T1 does. (Where loops
     /// look for better code, the function has `osr.poll` instructions.)
     pub climbs: bool,
+    /// For SSA form: loops look for interruptions. Where they do not, whoever interrupts sends
+    /// signals ([`crate::signals::nudge`]).
+    pub polls: bool,
     /// Consume fuel at function entries and back edges.
     pub fuel: bool,
     /// Reserve the address space of 32-bit memories, with a guard behind it, so that compiled code
@@ -106,6 +109,7 @@ impl Default for CodegenOptions {
             counters: true,
             block_counts: false,
             climbs: false,
+            polls: true,
             fuel: false,
             memory_reservation: true,
             verify: cfg!(debug_assertions),
@@ -199,12 +203,6 @@ pub trait CodeGenerator: Send + Sync {
 
     /// Whether it gains from seeing several functions at once ([`CodeGenerator::compile_unit`]).
     fn takes_units(&self) -> bool {
-        false
-    }
-
-    /// Whether it gains from bounds checks of memory accesses that the optimizer can move and drop,
-    /// even where a fault would do: where it has to leave accesses that may fault where they are.
-    fn wants_checks(&self) -> bool {
         false
     }
 

@@ -195,7 +195,8 @@ fn a_ladder_to_t4() {
     assert!(table.contains("summit"), "{table}");
 }
 
-/// Without a tier above T2 its loops do not leave, and no thread asks them to.
+/// Without a tier above T2 its loops do not leave, and the thread that would ask them to sleeps until
+/// there is something to interrupt.
 #[test]
 fn without_peak_code_nobody_asks() {
     let _alone = alone();
@@ -206,7 +207,10 @@ fn without_peak_code_nobody_asks() {
     let events = subject.events();
     assert!(events.iter().any(entered(Tier::T2)));
     assert!(!events.iter().any(is_better_code));
-    assert_eq!(ticker(), None);
+    let thread = ticker().expect("loops that do not look for interruptions need it");
+    let asleep = waits(&thread);
+    assert_eq!(churn_func.call(&mut subject.store, (n, 7)).unwrap(), churn(n, 7));
+    assert_eq!(waits(&thread), asleep);
 }
 
 /// The directory of the thread that asks.

@@ -175,7 +175,8 @@ fn many_functions_in_little_code_memory() {
     }
 }
 
-const ENDLESS: &str = "export func %loop(n: i64) -> i64 {
+const ENDLESS: &str = "memory $m 1
+export func %loop(n: i64) -> i64 {
 entry:
   one = i64.const 1
   br loop
@@ -190,6 +191,14 @@ export func %empty_loop() {
 entry:
   br loop
 loop:
+  br loop
+}
+export func %helper_loop() {
+entry:
+  none = i32.const 0
+  br loop
+loop:
+  old = memory.grow $m, none
   br loop
 }
 export func %nested(n: i64) -> i64 {
@@ -232,6 +241,7 @@ fn interruption_within_ten_milliseconds() {
         for (name, args) in [
             ("loop", vec![Value::I64(1)]),
             ("empty_loop", vec![]),
+            ("helper_loop", vec![]),
             ("nested", vec![Value::I64(1)]),
             ("fib", vec![Value::I64(90)]),
         ] {

@@ -391,10 +391,6 @@ impl CodeGenerator for WorkerGenerator {
         true
     }
 
-    fn wants_checks(&self) -> bool {
-        true
-    }
-
     fn compile_unit(&self, unit: &[CompileRequest<'_>]) -> Result<Artifact, CompileError> {
         self.compile_unit_while(unit, &|| true)
     }

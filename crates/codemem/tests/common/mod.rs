@@ -139,6 +139,7 @@ impl Instance {
             t0_top: std::ptr::null_mut(),
             t0_end: std::ptr::null_mut(),
             real_stack_limit: stack_limit,
+            thread: Default::default(),
             pending: None,
         });
         let services = Box::new(services);

@@ -151,11 +151,14 @@ impl Lower<'_, '_> {
         self.b.ins().return_(&results);
     }
 
-    /// At a loop header of optimized code: traps if an interruption is asked for.
+    /// At a loop header of optimized code: traps if an interruption is asked for, where loops are to
+    /// look for that.
     pub(super) fn poll(&mut self) {
         // Where loops look for better code, they look for interruptions, too.
         let mut states = self.code.frame_states.values();
-        if !states.any(|state| state.reason == DeoptReason::BetterCode) {
+        if self.request.options.polls
+            && !states.any(|state| state.reason == DeoptReason::BetterCode)
+        {
             let asked = self.load_poll_word(types::I32);
             self.b.ins().trapnz(asked, cl_trap(TrapCode::Interrupted));
         }

@@ -126,6 +126,7 @@ impl World {
             t0_top: std::ptr::null_mut(),
             t0_end: std::ptr::null_mut(),
             real_stack_limit: signals::native_stack_limit(),
+            thread: Default::default(),
             pending: None,
         };
         let memories =

@@ -440,6 +440,40 @@ fn quick_tiers_and_hot_functions_go_first() {
     assert!(priority(Tier::T0, 900) > priority(Tier::T0, 100));
 }
 
+/// How many samples of a loop ask for a peak entry at it, at most 100.
+fn samples_until_asked(state: &mut FuncState, loop_id: u32, calls: u64) -> Option<u32> {
+    let policy = ThresholdPolicy::new(Tuning::default());
+    let env = Environment {
+        now_ns: SECOND / 2,
+        available: Tier::ALL.into_iter().collect(),
+        queue_len: 0,
+    };
+    let loop_id = LoopId::from_u32(loop_id);
+    let event = PolicyEvent::Sample { loop_id, running: Tier::T2, calls };
+    (1..=100).find(|_| {
+        let decision = policy.on_event(state, &event, &env);
+        decision.compile.iter().any(|request| request.entry == EntryPoint::Loop(loop_id))
+    })
+}
+
+#[test]
+fn one_peak_entry_of_a_function_at_a_time() {
+    let mut state = FuncState::new(3, 0);
+    assert_eq!(samples_until_asked(&mut state, 0, 1), Some(10));
+    state.queued(EntryPoint::Loop(LoopId::from_u32(0)), Tier::T3);
+    assert_eq!(samples_until_asked(&mut state, 1, 1), None, "another is awaited");
+    state.installed(EntryPoint::Loop(LoopId::from_u32(0)), Tier::T3);
+    assert_eq!(samples_until_asked(&mut state, 2, 1), Some(40), "there is one");
+}
+
+#[test]
+fn what_is_soon_left_gets_no_peak_entry_at_its_loop() {
+    let mut state = FuncState::new(1, 0);
+    assert_eq!(samples_until_asked(&mut state, 0, 5_000), None);
+    let mut state = FuncState::new(1, 0);
+    assert_eq!(samples_until_asked(&mut state, 0, 500), Some(50), "it was called often, and stays");
+}
+
 #[test]
 fn inputs_and_outputs_can_be_recorded() {
     let policy = ThresholdPolicy::new(Tuning::default());

@@ -6,8 +6,8 @@
 //! awaited, or an interruption. It does not weigh what a compilation costs against what it gains.
 
 use super::{
-    Decision, EntryPoint, EntryState, Environment, EvictionCandidate, FuncState, Pin, Policy,
-    PolicyEvent, Request, TierSet,
+    Decision, EntryPoint, EntryState, Environment, EvictionCandidate, FuncState, LoopState, Pin,
+    Policy, PolicyEvent, Request, TierSet,
 };
 use crate::tuning::Tuning;
 use cupola_ir::{DeoptReason, LoopId};
@@ -224,8 +224,12 @@ impl ThresholdPolicy {
         decision
     }
 
-    /// A loop of optimized code gave a sample. Both it and the function, if that is called
-    /// repeatedly, are compiled when there were enough.
+    /// A loop of optimized code gave a sample. When there were enough, it gets an entry, and so does
+    /// the function, if that is called repeatedly.
+    ///
+    /// What is entered at a loop runs to the function's end, so that another entry into the same
+    /// function gains only if that loop is not come to for long; and a peak compilation is dear. So
+    /// one is made at a time, and a further one needs more samples.
     fn on_sample(
         &self,
         state: &mut FuncState,
@@ -234,22 +238,32 @@ impl ThresholdPolicy {
         calls: u64,
         env: &Environment,
     ) -> Decision {
-        let loop_samples = &mut state.loops[loop_id.as_u32() as usize].samples;
-        let heat = loop_samples.add(1, env.now_ns, &self.tuning.decay);
+        let index = loop_id.as_u32() as usize;
+        let heat = state.loops[index].samples.add(1, env.now_ns, &self.tuning.decay);
         let state = &*state;
+        let samples: u64 = state.loops.iter().map(|l| l.samples.total()).sum();
+        let others = || state.loops.iter().enumerate().filter(|&(i, _)| i != index);
         let mut decision = Decision::default();
-        let entries = [EntryPoint::Loop(loop_id), EntryPoint::Call];
-        for entry in entries.into_iter().take(if calls > 1 { 2 } else { 1 }) {
-            let EntryState { installed, pending, .. } = *state.entry(entry);
-            let current =
-                if entry == EntryPoint::Call { installed } else { installed.max(running) };
+        let mut consider = |entry, current, factor: f64| {
             let goal = self
                 .goals(state, entry, current, env)
-                .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)?)))
+                .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)? * factor)))
                 .rfind(|&(_, threshold)| heat >= threshold);
-            if let (None, Some(goal)) = (pending, goal) {
+            if let (None, Some(goal)) = (state.entry(entry).pending, goal) {
                 self.request(&mut decision, entry, goal, heat, env);
             }
+        };
+        let is_awaited = |l: &LoopState| l.entry.pending.is_some_and(|(tier, _)| tier > running);
+        // A function that is soon left again comes into better code by its next call.
+        let stays = calls <= samples.saturating_mul(self.tuning.calls_per_sample.into());
+        if stays && !others().any(|(_, l)| is_awaited(l)) {
+            let has_entry = others().any(|(_, l)| l.entry.installed > running);
+            let factor = if has_entry { self.tuning.further_entry } else { 1.0 };
+            let current = state.loops[index].entry.installed.max(running);
+            consider(EntryPoint::Loop(loop_id), current, factor);
+        }
+        if calls > 1 {
+            consider(EntryPoint::Call, state.call.installed, 1.0);
         }
         decision
     }

@@ -1,21 +1,24 @@
 //! The limits of a thread of execution: native stack, interruption, fuel.
 
-use cupola_runtime::VmLimits;
+use crate::ticker::Bell;
+use cupola_runtime::{VmLimits, signals};
 use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering, fence};
 
 thread_local! {
     /// The thread's stack limit; finding it out takes a look into `/proc` on the main thread.
-    static STACK_LIMIT: usize = cupola_runtime::signals::native_stack_limit();
+    static STACK_LIMIT: usize = signals::native_stack_limit();
+    /// The thread's number.
+    static THREAD: i32 = signals::current_thread();
 }
 
 /// The limits of a store; shared with the handles that can interrupt it.
 pub(crate) struct Limits(UnsafeCell<VmLimits>);
 
-// SAFETY: other threads touch only the atomic fields `stack_limit`, `interrupt` and `sample`; all else is
-// touched only by the thread that has the store, and stores are used by one at a time.
+// SAFETY: other threads touch only the atomic fields `stack_limit`, `interrupt`, `sample` and
+// `thread`; all else is touched only by the thread that has the store, and stores are used by one at a time.
 unsafe impl Send for Limits {}
 // SAFETY: as above.
 unsafe impl Sync for Limits {}
@@ -36,6 +39,7 @@ impl Limits {
             t0_top: ptr::null_mut(),
             t0_end: ptr::null_mut(),
             real_stack_limit: 0,
+            thread: AtomicI32::new(0),
             pending: None,
         }))
     }
@@ -79,16 +83,30 @@ impl Limits {
         self.fuel_left().load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// Sets the stack limit for the thread that runs now; an interruption that was asked for
+    /// Makes ready for the thread that runs now, with its stack limit; an interruption that was asked for
     /// meanwhile stays. To be done while nothing runs.
     pub fn arm(&self) {
         let limit = STACK_LIMIT.with(|limit| *limit);
         // SAFETY: the store runs nothing, so that this thread alone touches the field.
         unsafe { (*self.get()).real_stack_limit = limit }
+        // SAFETY: as in `interrupt_flag`.
+        let thread = unsafe { &(*self.0.get()).thread };
+        thread.store(THREAD.with(|thread| *thread), Ordering::Relaxed);
         self.stack_limit().store(limit, Ordering::SeqCst);
         if self.interrupt_flag().load(Ordering::SeqCst) != 0 {
             self.stack_limit().store(VmLimits::STACK_LIMIT_INTERRUPT, Ordering::SeqCst);
         }
+    }
+
+    /// Whether an interruption is asked for and was not noticed yet.
+    pub fn is_interrupting(&self) -> bool {
+        self.interrupt_flag().load(Ordering::Relaxed) != 0
+    }
+
+    /// Makes the thread that runs look whether it is to be interrupted.
+    pub fn nudge(&self) {
+        // SAFETY: as in `interrupt_flag`.
+        signals::nudge(unsafe { &(*self.0.get()).thread }.load(Ordering::Relaxed));
     }
 
     /// An interruption has been noticed.
@@ -104,11 +122,12 @@ impl Limits {
 #[derive(Clone)]
 pub struct InterruptHandle {
     limits: Arc<Limits>,
+    bell: Bell,
 }
 
 impl InterruptHandle {
-    pub(super) fn new(limits: Arc<Limits>) -> InterruptHandle {
-        InterruptHandle { limits }
+    pub(super) fn new(limits: Arc<Limits>, bell: Bell) -> InterruptHandle {
+        InterruptHandle { limits, bell }
     }
 
     /// Makes what the store runs now trap with
@@ -119,5 +138,9 @@ impl InterruptHandle {
         self.limits.interrupt_flag().store(1, Ordering::SeqCst);
         // Prologues compare the stack pointer with this, so that recursion is interrupted too.
         self.limits.stack_limit().store(VmLimits::STACK_LIMIT_INTERRUPT, Ordering::SeqCst);
+        // Orders the flag before the mark of a running store that the ticker reads, as
+        // `Ticker::on_run` has it the other way around: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        self.bell.ring();
     }
 }

@@ -192,7 +192,7 @@ impl Store {
 
     /// A handle that can interrupt what this store runs from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle::new(self.get().limits.clone())
+        InterruptHandle::new(self.get().limits.clone(), self.get().engine.ticker.bell())
     }
 
     /// Sets how much fuel is left, where the engine was configured to consume it: one unit for

@@ -16,7 +16,7 @@ impl InstanceInner {
         if outermost {
             store.limits.arm();
             store.execution.start();
-            store.engine.ticker.on_run();
+            store.engine.ticker.on_run(&store.limits);
         }
         store.depth.set(store.depth.get() + 1);
         let result = self.dispatch_call(func, slots);

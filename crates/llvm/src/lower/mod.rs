@@ -210,7 +210,7 @@ impl<'a, 'c> Lower<'a, '_, 'c> {
         if let Some(&first) = insts.first() {
             self.set_position_of(&code.insts[first]);
         }
-        if self.headers.loop_of(block).is_some() {
+        if self.request.options.polls && self.headers.loop_of(block).is_some() {
             self.poll()?;
         }
         for &inst in insts {

@@ -7,7 +7,7 @@ use crate::loops::osr;
 use crate::speculate::{self, Decisions};
 use crate::ssa::{ConstructOptions, Ticks};
 use cupola_ir::analysis::{Cfg, LoopHeaders};
-use cupola_ir::{Block, FuncId, Function};
+use cupola_ir::{Block, Effects, FuncId, Function, Imm, Op};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -57,10 +57,28 @@ fn template(
         },
     };
     let (mut func, mut info) = osr::construct(body, &options);
-    speculate::targets::run(&mut func, &mut info, request.module, profile);
+    let is_small_leaf = |func| {
+        let body = request.env.body(func);
+        body.is_some_and(|body| is_leaf_up_to(request, &body, request.options.inline.small_leaf))
+    };
+    speculate::targets::run(&mut func, &mut info, request.module, profile, &is_small_leaf);
     let place = (id, request.module);
     speculate::run(&mut func, &mut info, place, (decisions, profile), &|op| {
         request.env.specializer(op)
     });
     Rc::new(Template::new(id, func, info, request.module))
+}
+
+/// Whether a function in register form calls nothing and has at most `size` instructions, constants
+/// and copies not counted, which mostly become no code.
+fn is_leaf_up_to(request: &OptRequest<'_>, body: &Function, size: u32) -> bool {
+    let blocks = body.block_order();
+    let insts = blocks.iter().flat_map(|&block| &body.blocks[block].insts);
+    let mut left = size;
+    insts.map(|&inst| &body.insts[inst]).all(|data| {
+        let counts = !matches!(data.imm, Imm::Bits(_)) && data.op != Op::Copy;
+        let fits = left >= u32::from(counts);
+        left = left.saturating_sub(u32::from(counts));
+        fits && !data.effects(request.module).contains(Effects::CALLS)
+    })
 }

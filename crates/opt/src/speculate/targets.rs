@@ -2,7 +2,9 @@
 //!
 //! Where one or two functions of the module are what a site calls most of the time, the reference
 //! in the table is compared with the instance's reference to each of them, and the call that
-//! follows is a direct one, which may be inlined. What is left goes through the reference. Nothing
+//! follows is a direct one, which may be inlined. What is left goes through the reference. Where
+//! there are more targets, those are compared with that are inlined in any case, small leaves: what
+//! they save is worth a comparison that often fails, and in a tree of calls most are leaves. Nothing
 //! is assumed that could fail later: no deoptimization. Null and the signature need no check in
 //! front of the comparisons, since these functions are neither null nor of another signature; they
 //! are checked where the reference is called, so that traps stay what they were.
@@ -68,16 +70,20 @@ const MIN_CALLS: u64 = 20;
 const MIN_SHARE: u64 = 10;
 /// The share of calls, in percent, that the comparisons together must find.
 const MIN_FOUND: u64 = 80;
+/// The same where all that is found are small leaves.
+const MIN_FOUND_LEAVES: u64 = 25;
 
 /// A target, and how often it was seen.
 type Seen = (FuncId, u64);
 
 /// Replaces indirect calls in `func`, whose resume states are `info`; gives how many.
+/// `is_small_leaf` says of a function whether it will be inlined wherever it is called.
 pub fn run(
     func: &mut Function,
     info: &mut SsaInfo,
     module: &Module,
     profile: Option<&Profile>,
+    is_small_leaf: &dyn Fn(FuncId) -> bool,
 ) -> usize {
     let Some(profile) = profile.filter(|profile| !profile.sites.is_empty()) else { return 0 };
     let mut replaced = 0;
@@ -90,11 +96,11 @@ pub fn run(
             at += 1;
             let Imm::Indirect(sig, table, site) = func.insts[inst].imm else { continue };
             let Some(seen) = profile.sites.get(site.as_u32() as usize) else { continue };
-            let targets = frequent(seen, sig, module);
+            let targets = frequent(seen, sig, module, is_small_leaf);
             if targets.is_empty() {
                 continue;
             }
-            let total = calls(seen);
+            let total = seen.calls();
             let mut split = Split { func, info, inst, total, layout: &mut layout };
             block = split.run(block, at - 1, (sig, table), &targets);
             at = 0;
@@ -105,26 +111,33 @@ pub fn run(
     replaced
 }
 
-fn calls(seen: &SiteProfile) -> u64 {
-    let [_, first, _, second, other] = seen.words;
-    first.saturating_add(second).saturating_add(other)
-}
-
 /// The targets to compare with, the most frequent first.
-fn frequent(seen: &SiteProfile, sig: SigId, module: &Module) -> SmallVec<[Seen; 2]> {
-    let [first, first_count, second, second_count, _] = seen.words;
-    let total = calls(seen);
+fn frequent(
+    seen: &SiteProfile,
+    sig: SigId,
+    module: &Module,
+    is_small_leaf: &dyn Fn(FuncId) -> bool,
+) -> SmallVec<[Seen; 4]> {
+    let total = seen.calls();
+    if total < MIN_CALLS {
+        return SmallVec::new();
+    }
     let known =
-        [(first, first_count), (second, second_count)].into_iter().filter_map(|(key, n)| {
-            let func = FuncId::from_u32(u32::try_from(key.checked_sub(1)?).ok()?);
+        seen.targets().map(|(index, n)| (FuncId::from_u32(index), n)).filter(|&(func, n)| {
             let same = module.funcs.get(func).is_some_and(|decl| decl.sig == sig);
-            (same && !module.is_import(func)).then_some((func, n))
+            same && !module.is_import(func) && at_least(n, MIN_SHARE, total)
         });
-    let mut targets: SmallVec<[Seen; 2]> =
-        known.filter(|&(_, n)| at_least(n, MIN_SHARE, total)).collect();
+    let mut targets: SmallVec<[Seen; 4]> = known.collect();
     targets.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
-    let found = targets.iter().fold(0, |sum: u64, &(_, n)| sum.saturating_add(n));
-    if total < MIN_CALLS || !at_least(found, MIN_FOUND, total) {
+    let found =
+        |targets: &[Seen]| targets.iter().fold(0, |sum: u64, &(_, n)| sum.saturating_add(n));
+    let two = &targets[..targets.len().min(2)];
+    if at_least(found(two), MIN_FOUND, total) {
+        targets.truncate(2);
+        return targets;
+    }
+    targets.retain(|&mut (func, _)| is_small_leaf(func));
+    if !at_least(found(&targets), MIN_FOUND_LEAVES, total) {
         targets.clear();
     }
     targets
