@@ -21,5 +21,9 @@ fi
 step cargo fmt --all --check
 step cargo clippy "${packages[@]}" --all-targets --locked -- -D warnings
 step cargo test "${packages[@]}" --locked
+if ((${#packages[@]} == 1)); then
+    # The peak compiler within the process is a feature of the engine that nothing else switches on.
+    step cargo test -p cupola --features llvm --test in_process --locked
+fi
 RUSTDOCFLAGS="-D warnings" step cargo doc "${packages[@]}" --no-deps --locked
 echo "== all checks passed" >&2

@@ -226,6 +226,7 @@ mod tests {
             code: body,
             osr_header: None,
             feedback: &FeedbackLayout::compute(body, false),
+            calls: 0,
             options: CodegenOptions::default(),
         })
     }

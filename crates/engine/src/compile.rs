@@ -165,6 +165,7 @@ impl ModuleInner {
             code: part.code(),
             osr_header,
             feedback: data.feedback.layout(),
+            calls: data.feedback.calls(),
             options: CodegenOptions {
                 climbs: self.engine.climbs_from(unit.tier),
                 // Without its thread nobody would send signals.

@@ -16,6 +16,8 @@ mod manage;
 mod memory;
 mod module;
 mod names;
+#[cfg(feature = "llvm")]
+mod peak;
 pub mod policy;
 mod queue;
 mod region;

@@ -22,8 +22,8 @@
 //!
 //! `cupola` runs this in a process of its own (`cupola-worker`, and this crate's executable), so that
 //! nothing that happens to LLVM happens to the program, and start-up does not pay for loading it.
-//! An embedder that prefers one process adds the code generator as those of other tiers; the code
-//! is the same. Then there is no deadline and no limit on memory, and what ends LLVM ends the
+//! An embedder that prefers one process switches on the engine's feature `llvm`, or adds the code
+//! generator as those of other tiers; the code is the same. Then there is no deadline and no limit on memory, and what ends LLVM ends the
 //! program; a panic is caught.
 //!
 //! ```

@@ -136,6 +136,8 @@ pub struct CompileRequest<'a> {
     pub osr_header: Option<cupola_ir::Block>,
     /// Where the function's counters stand.
     pub feedback: &'a FeedbackLayout,
+    /// How often the function was called while calls were counted.
+    pub calls: u64,
     /// Options.
     pub options: CodegenOptions,
 }

@@ -64,6 +64,8 @@ fn dependencies_point_downward() {
             .unwrap()
             .iter()
             .filter(|dependency| dependency["kind"].is_null())
+            // What is there only for who asks for it by a feature.
+            .filter(|dependency| dependency["optional"] == false)
             .map(|dependency| text(&dependency["name"]))
             .collect();
         if let Some((_, allowed)) = ARROWS.iter().find(|(other, _)| *other == name) {

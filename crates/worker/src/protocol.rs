@@ -18,7 +18,7 @@ use std::io::{self, Read, Write};
 pub const MAX_FRAME: usize = 64 << 20;
 
 /// Number of this protocol; changed with any message.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Who speaks. Both sides have to agree on all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +136,7 @@ struct MemberRef<'a> {
     code: &'a Function,
     osr_header: Option<Block>,
     feedback: FeedbackLayout,
+    calls: u64,
 }
 
 /// One function of a request.
@@ -146,6 +147,7 @@ pub struct Member {
     code: Function,
     osr_header: Option<Block>,
     feedback: FeedbackLayout,
+    calls: u64,
 }
 
 /// What is wanted of the functions.
@@ -188,6 +190,7 @@ impl Unit {
             code: &member.code,
             osr_header: member.osr_header,
             feedback: &member.feedback,
+            calls: member.calls,
             options: self.options,
         };
         self.members.iter().map(request).collect()
@@ -274,6 +277,7 @@ pub fn unit_frame(
             code: request.code,
             osr_header: request.osr_header,
             feedback: *request.feedback,
+            calls: request.calls,
         })
         .collect();
     request_frame(&Request::Unit, &UnitRef { wanted, level, options, members })
@@ -382,7 +386,7 @@ mod tests {
             change(&mut other);
             ours.difference(&other).unwrap()
         };
-        assert!(other(|h| h.protocol += 1).starts_with("protocol 2"));
+        assert!(other(|h| h.protocol += 1).starts_with("protocol 3"));
         assert!(other(|h| h.engine = "7.1".into()).starts_with("version 7.1"));
         assert!(other(|h| h.fingerprint ^= 1).contains("build"));
         assert!(other(|h| h.cpu = "none".into()).contains("none"));

@@ -272,6 +272,7 @@ impl World {
             code,
             osr_header,
             feedback: self.feedback[func.as_u32() as usize].layout(),
+            calls: 0,
             options: self.options,
         };
         generator.compile(&request)

@@ -103,6 +103,7 @@ pub(crate) fn function<'c>(
     let cfg = Cfg::compute(code);
     let headers = LoopHeaders::compute(code, &cfg);
     let scope = unit.describe(function, &request.module.func_name(request.func));
+    unit.set_entry_count(function, request.calls);
     let builder = unit.cx.create_builder();
     let inline_base = unit.inlined.len() as u32;
     unit.inlined.extend(code.inlined.values().map(|call| {

@@ -259,6 +259,15 @@ impl<'c> Unit<'c> {
         subprogram
     }
 
+    /// Says how often a function was entered, which is what LLVM knows of how hot it is. At least
+    /// once: what is compiled here is not cold.
+    pub(crate) fn set_entry_count(&self, function: FunctionValue<'c>, count: u64) {
+        let kind = self.cx.metadata_string("function_entry_count").into();
+        let count = self.types.i64.const_int(count.max(1), false).into();
+        let node = self.cx.metadata_node(&[kind, count]);
+        function.as_global_value().set_metadata(node, self.kinds.prof);
+    }
+
     /// The line number that stands for a position, and the debug location with it.
     pub(crate) fn location(
         &self,
