@@ -20,9 +20,10 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Cupola in one mode.
+    /// Cupola in one mode, behind which more options may stand: `auto --no-peak`.
     pub fn cupola(path: &Path, mode: &str) -> Runner {
-        let args = ["run", "--mode", mode].map(str::to_owned).to_vec();
+        let words = ["run", "--mode"].into_iter().chain(mode.split_whitespace());
+        let args = words.map(str::to_owned).collect();
         Runner { name: mode.to_owned(), path: path.to_owned(), args }
     }
 
@@ -113,5 +114,8 @@ mod tests {
         let program = runner.with_options(Path::new("m.wasm"), &["--log".to_owned()]);
         assert_eq!(program.args, ["run", "--mode", "t1", "--log", "m.wasm"]);
         assert_eq!(program.name, "t1");
+        let runner = Runner::cupola(Path::new("/c"), "auto --no-peak");
+        let program = runner.with_options(Path::new("m.wasm"), &[]);
+        assert_eq!(program.args, ["run", "--mode", "auto", "--no-peak", "m.wasm"]);
     }
 }

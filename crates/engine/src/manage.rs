@@ -138,13 +138,17 @@ impl ModuleInner {
         let env = self.engine.environment();
         let calls = data.feedback.calls();
         let mut decision = Decision::default();
-        reload(&counters.count, &counters.reload, &counters.budget, |count| {
+        let count = reload(&counters.count, &counters.reload, &counters.budget, |count| {
             let mut manage = data.manage.lock();
             let event = PolicyEvent::BackEdges { loop_id, count, running, calls };
             decision = self.engine.policy.on_event(&mut manage.policy, &event, &env);
             self.engine.stress.modes().loop_budget(decision.next_budget)
         });
         self.carry_out(func, data, &decision);
+        if data.spend_patience(count) && self.is_better_outside(data, loop_id) {
+            data.feedback.cap_loop_budgets(self.engine.config.tuning.min_poll_budget);
+            return None;
+        }
         let best = {
             let manage = data.manage.lock();
             manage.versions.best(EntryPoint::Loop(loop_id)).filter(|v| v.tier > running).cloned()?
@@ -152,6 +156,13 @@ impl ModuleInner {
         data.stats.osr_entered(best.tier);
         self.emit(func, || EventKind::OsrEntered { tier: best.tier, loop_id });
         Some(best)
+    }
+
+    /// Whether a loop around a loop has better code than it has.
+    fn is_better_outside(&self, data: &FuncData, loop_id: LoopId) -> bool {
+        let manage = data.manage.lock();
+        let tier = |id| manage.versions.best(EntryPoint::Loop(id)).map(|version| version.tier);
+        data.loops_outside(loop_id).any(|outer| tier(outer) > tier(loop_id))
     }
 
     /// A loop of the code `version` was asked for a sample, at the place of `state`. Gives whether
@@ -488,6 +499,7 @@ impl ModuleInner {
             // The interpreter is only on the way.
             for frame in &state.frames {
                 if let Some(data) = self.existing(frame.func) {
+                    data.be_patient();
                     data.feedback.cap_loop_budgets(0);
                 }
             }

@@ -11,13 +11,13 @@ use cupola_codemem::CodeBlock;
 use cupola_interp::Code;
 use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
 use cupola_ir::{
-    Bodies, Diagnostics, DialectOpId, EagerBodies, FuncId, Function, Inst, LoopId, SigId,
+    Block, Bodies, Diagnostics, DialectOpId, EagerBodies, FuncId, Function, Inst, LoopId, SigId,
 };
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::arch::{self, ENTRY_STUB_SIZE};
 use cupola_runtime::{ContextLayout, Feedback, FeedbackLayout, FuncCell, Trap, TrapKind};
 use parking_lot::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -35,28 +35,74 @@ pub(crate) struct FuncData {
     pub manage: Mutex<Manage>,
     /// What happened to it.
     pub stats: FuncStats,
-    /// The innermost loop around each block; computed when it is first asked for.
-    loops_around: OnceLock<Vec<Option<LoopId>>>,
+    /// How its loops nest; computed when it is first asked for.
+    nesting: OnceLock<Nesting>,
+    /// Back edges left of [`FuncData::be_patient`]; a lost update is harmless.
+    patience: AtomicU64,
+}
+
+/// What T0 does in 0.1 ms or so, which is what a pointless entry costs until the next sample, and
+/// more.
+const PATIENCE: u64 = 20_000;
+
+/// How the loops of a function nest.
+struct Nesting {
+    /// The innermost loop around each block.
+    around: Vec<Option<LoopId>>,
+    /// The loop around each loop.
+    parents: Vec<Option<LoopId>>,
+}
+
+impl Nesting {
+    fn compute(body: &Function, headers: &LoopHeaders) -> Nesting {
+        let cfg = Cfg::compute(body);
+        let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
+        let numbered = |natural| headers.loop_of(forest.get(natural).header);
+        // The header of a loop with several entries is in no natural loop of its own.
+        let around = |block| headers.loop_of(block).or_else(|| numbered(forest.innermost(block)?));
+        let parent = |&header: &Block| {
+            let outer = match forest.with_header(header) {
+                Some(own) => forest.get(own).parent,
+                None => forest.innermost(header),
+            };
+            numbered(outer?)
+        };
+        Nesting {
+            around: body.blocks.keys().map(around).collect(),
+            parents: headers.headers().iter().map(parent).collect(),
+        }
+    }
 }
 
 impl FuncData {
+    fn nesting(&self) -> &Nesting {
+        self.nesting.get_or_init(|| Nesting::compute(&self.body, &self.headers))
+    }
+
     /// The innermost loop around an instruction.
     pub fn loop_around(&self, inst: Inst) -> Option<LoopId> {
-        let body = &*self.body;
-        let block = body.blocks.iter().find(|(_, data)| data.insts.contains(&inst))?.0;
-        let around = self.loops_around.get_or_init(|| {
-            let cfg = Cfg::compute(body);
-            let forest = LoopForest::compute(body, &cfg, &DomTree::compute(&cfg));
-            // The header of a loop with several entries is in no natural loop of its own.
-            let around = |block| {
-                self.headers.loop_of(block).or_else(|| {
-                    let innermost = forest.innermost(block)?;
-                    self.headers.loop_of(forest.get(innermost).header)
-                })
-            };
-            body.blocks.keys().map(around).collect()
-        });
-        around[block.as_u32() as usize]
+        let (block, _) = self.body.blocks.iter().find(|(_, data)| data.insts.contains(&inst))?;
+        self.nesting().around[block.as_u32() as usize]
+    }
+
+    /// The loops around a loop, the innermost first.
+    pub fn loops_outside(&self, id: LoopId) -> impl Iterator<Item = LoopId> {
+        let parent = |id: &LoopId| self.nesting().parents[id.as_u32() as usize];
+        std::iter::successors(parent(&id), parent)
+    }
+
+    /// The activation that runs goes on in T0, on its way to a loop with better code than where it
+    /// was: until that is reached, loops inside of it are not entered in lesser code unless they go
+    /// around often.
+    pub fn be_patient(&self) {
+        self.patience.store(PATIENCE, Ordering::Relaxed);
+    }
+
+    /// Whether `count` more back edges are within the patience.
+    pub fn spend_patience(&self, count: u64) -> bool {
+        let left = self.patience.load(Ordering::Relaxed);
+        self.patience.store(left.saturating_sub(count), Ordering::Relaxed);
+        left > count
     }
 }
 
@@ -250,8 +296,8 @@ impl ModuleInner {
         let loops = headers.headers().len();
         let manage = Mutex::new(Manage::new(loops, self.engine.now_ns()));
         let stats = FuncStats::default();
-        let loops_around = OnceLock::new();
-        let data = FuncData { body, headers, feedback, t0, manage, stats, loops_around };
+        let (nesting, patience) = (OnceLock::new(), AtomicU64::new(0));
+        let data = FuncData { body, headers, feedback, t0, manage, stats, nesting, patience };
         // If another thread was quicker, its data stands and ours is dropped.
         let slot = &self.funcs[func.as_u32() as usize];
         let mut mine = false;

@@ -59,7 +59,8 @@ fn quick() -> Tuning {
     Tuning { t3_samples: 2, t4_samples: 4, peak_after_ns: 0, ..Preset::Development.tuning() }
 }
 
-/// `churn` is a loop; `nest` calls it, so that it is inlined, from a loop around it.
+/// `churn` is a loop; `nest` calls it, so that it is inlined, from a loop around it; in `behind` a
+/// short loop follows the call.
 const TEXT: &str = "
 export func %churn(n: i64, x: i64) -> i64 {
 entry:
@@ -82,6 +83,28 @@ entry:
   br next
 next:
   x = call %churn(n, x)
+  times = i64.sub times, one
+  last = i64.eqz times
+  br_if last, done, next
+done:
+  return x
+}
+export func %behind(times: i64, n: i64) -> i64 {
+entry:
+  one = i64.const 1
+  x = i64.const 7
+  br next
+next:
+  x = call %churn(n, x)
+  i = i64.const 1000
+  br short
+short:
+  x = i64.xor x, i
+  x = i64.rotl x, one
+  i = i64.sub i, one
+  more = i64.ne i, one
+  br_if more, short, after
+after:
   times = i64.sub times, one
   last = i64.eqz times
   br_if last, done, next
@@ -147,6 +170,22 @@ fn a_running_loop_goes_on_in_peak_code() {
     assert!(!events.iter().any(invalidated), "leaving for better code is no failure");
     let table = subject.module.report().to_table(4);
     assert!(table.contains("peak"), "{table}");
+}
+
+/// What leaves an inlined loop for the loop around it gets there, though the interpreter comes by
+/// another loop with code of the tier it came from before.
+#[test]
+fn a_short_loop_is_passed_on_the_way_to_better_code() {
+    let _alone = alone();
+    let mut subject = Subject::new(config(&[Tier::T3], quick()));
+    let behind = subject.func("behind");
+    let (times, n) = (2_000, 100_000);
+    let short = |x: i64| (2..=1000).rev().fold(x, |x, i| (x ^ i).rotate_left(1));
+    let expected = (0..times).fold(7, |x, _| short(churn(n, x)));
+    assert_eq!(behind.call(&mut subject.store, (times, n)).unwrap(), expected);
+    let events = subject.events();
+    let left = events.iter().filter(|event| is_better_code(event)).count();
+    assert!(left <= 4, "left {left} times: {}", subject.module.report().to_table(4));
 }
 
 /// Of inlined activations the outermost in a loop decides, and code is not left over and over.
