@@ -7,7 +7,7 @@ use cupola::stress::{Stress, StressMode};
 use cupola::tuning::Preset;
 use cupola::{Mode, Tier};
 use cupola_runtime::OptLevel;
-use cupola_wasm::Validation;
+use cupola_wasm::{Proposals, Validation};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,6 +119,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "WHEN", default_value = "lazy", value_parser = validations())]
     pub validate: Validation,
 
+    /// Refuse WebAssembly modules that use these proposals, which are accepted without this
+    #[arg(long, value_name = "PROPOSAL,…", value_delimiter = ',', value_parser = proposals())]
+    pub without: Vec<Proposals>,
+
     /// Do not reserve 6 GiB of address space for each linear memory, but check bounds in compiled
     /// code, which is slower; for where address space is limited
     #[arg(long)]
@@ -160,6 +164,10 @@ pub struct WastArgs {
     /// When to validate functions of modules that are not to be refused
     #[arg(long, value_name = "WHEN", default_value = "lazy", value_parser = validations())]
     pub validate: Validation,
+
+    /// Refuse WebAssembly modules that use these proposals, which are accepted without this
+    #[arg(long, value_name = "PROPOSAL,…", value_delimiter = ',', value_parser = proposals())]
+    pub without: Vec<Proposals>,
 
     /// Do not reserve 6 GiB of address space for each linear memory, but check bounds in compiled
     /// code
@@ -242,7 +250,7 @@ pub struct Variable {
 }
 
 /// Options of `run` whose value is the next word.
-const WITH_VALUE: [&str; 11] = [
+const WITH_VALUE: [&str; 12] = [
     "invoke",
     "dir",
     "env",
@@ -254,6 +262,7 @@ const WITH_VALUE: [&str; 11] = [
     "timeout",
     "max-memory",
     "validate",
+    "without",
 ];
 
 /// Takes what is for the program off the command line: gives what is for this command, and the
@@ -355,6 +364,11 @@ fn validations() -> impl TypedValueParser<Value = Validation> {
         "eager" => Validation::EagerParallel,
         _ => Validation::Lazy,
     })
+}
+
+fn proposals() -> impl TypedValueParser<Value = Proposals> {
+    PossibleValuesParser::new(Proposals::names())
+        .map(|name| Proposals::named(&name).unwrap_or_else(Proposals::empty))
 }
 
 fn presets() -> impl TypedValueParser<Value = Preset> {

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use cupola::ir::{Diagnostics, FuncKind};
 use cupola::{Dialects, Engine, Imports, Instance, Module, Store};
 use cupola_wasm::wasi::{self, WasiCtx};
-use cupola_wasm::{Options, SharedBytes};
+use cupola_wasm::{Options, Proposals, SharedBytes, Validation};
 use memmap2::Mmap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -68,6 +68,12 @@ fn read(file: &Path) -> io::Result<SharedBytes> {
     let mut bytes = Vec::with_capacity(about.len() as usize);
     file.read_to_end(&mut bytes)?;
     Ok(bytes.into())
+}
+
+/// How WebAssembly is loaded: `without` lists proposals that it may not use.
+pub fn loading(validation: Validation, without: &[Proposals]) -> Options {
+    let without = without.iter().fold(Proposals::empty(), |all, &one| all | one);
+    Options { validation, proposals: Proposals::all() - without }
 }
 
 /// Reads and verifies a program. `trust`: raw loads and stores are allowed.

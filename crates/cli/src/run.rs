@@ -10,7 +10,6 @@ use cupola::ir::{FuncId, TrapCode};
 use cupola::tuning::{Preset, Tuning};
 use cupola::{Config, Engine, Error, Mode, Module, Store, Tier, Value};
 use cupola_runtime::{CompileError, OptLevel};
-use cupola_wasm::Options;
 use cupola_wasm::wasi::{self, WasiBuilder, WasiCtx};
 use cupola_worker::{Worker, WorkerConfig};
 use std::ffi::OsString;
@@ -35,7 +34,7 @@ pub fn run(options: &RunArgs, program_args: &[OsString]) -> Result<i32, Failure>
     // The process ends next, so that waiting for compilations under way and giving memory back
     // piece by piece would be in vain.
     let engine = ManuallyDrop::new(Engine::new(config(options)?)?);
-    let loading = Options { validation: options.validate };
+    let loading = input::loading(options.validate, &options.without);
     let program = input::load(&engine, &options.file, options.trust, &loading)?;
     let program = ManuallyDrop::new(program);
     let module = &program.module;

@@ -3,10 +3,10 @@
 use crate::args::WastArgs;
 use crate::failure::Failure;
 use crate::host;
+use crate::input;
 use crate::run;
 use cupola::Engine;
 use cupola_runtime::OptLevel;
-use cupola_wasm::Options;
 use cupola_wast::Outcome;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -47,8 +47,8 @@ fn run_script(file: &Path, options: &WastArgs) -> Result<Outcome, Failure> {
     config.stress = options.stress.clone();
     config.codegen.memory_reservation = !options.no_memory_reservation;
     let engine = Engine::new(config)?;
-    let loading = Options { validation: options.validate };
-    cupola_wast::run(&engine, &name, &text, &loading, &[])
+    let loading = input::loading(options.validate, &options.without);
+    cupola_wast::run(&engine, &name, &text, &loading)
         .map_err(|error| Failure::Input(error.to_string()))
 }
 

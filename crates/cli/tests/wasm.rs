@@ -39,3 +39,19 @@ fn a_trap_names_the_function_and_the_place() {
     assert!(message.contains("%far") && message.contains(":0x"), "{message}");
     assert_eq!(output.code, Some(1));
 }
+
+#[test]
+fn proposals_can_be_switched_off() {
+    let text = r#"(module (memory i64 1) (memory 1) (func (export "_start")))"#;
+    let file = TempFile::new("wat", text);
+    assert_eq!(cupola(["run", file.name()]).code, Some(0));
+    assert_eq!(cupola(["run", "--without", "relaxed-simd", file.name()]).code, Some(0));
+    for list in ["memory64", "extended-const,multi-memory", "multi-memory,memory64"] {
+        let output = cupola(["run", "--without", list, file.name()]);
+        assert!(output.stderr.contains(", at offset "), "{}", output.stderr);
+        assert_eq!(output.code, Some(2), "{list}");
+    }
+    let output = cupola(["run", "--without", "memory46", file.name()]);
+    assert!(output.stderr.contains("multi-memory"), "{}", output.stderr);
+    assert_eq!(output.code, Some(2));
+}

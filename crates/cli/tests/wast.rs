@@ -97,6 +97,13 @@ fn proposals_are_skipped_by_name_with_all_that_needs_them() {
 }
 
 #[test]
+fn proposals_that_are_switched_off_are_errors() {
+    let text = "(assert_invalid (module (memory 0) (memory 0)) \"multiple memories\")\n";
+    assert_eq!(run(text, &[]).0.code, Some(1));
+    assert_eq!(run(text, &["--without", "multi-memory"]).0.code, Some(0));
+}
+
+#[test]
 fn bad_scripts_are_told_with_their_place() {
     let (done, name) = run("(module)\n(assert_nothing)\n", &[]);
     assert!(done.stderr.contains(&name) && done.stderr.contains(":2:"), "{}", done.stderr);

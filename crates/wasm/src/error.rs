@@ -1,12 +1,13 @@
 //! What can go wrong with a WebAssembly module.
 
+use crate::proposals::Proposals;
 use cupola_ir::TrapCode;
 use wasmparser::WasmFeatures;
 
 /// Why a module cannot be loaded, instantiated or called.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is malformed or invalid.
+    /// It is malformed or invalid, or uses a proposal that is switched off.
     #[error("{message}, at offset {offset}")]
     Invalid {
         /// What is wrong.
@@ -67,9 +68,12 @@ impl Error {
 impl From<wasmparser::Error> for Error {
     fn from(error: wasmparser::Error) -> Error {
         let offset = error.offset();
+        let supported = Proposals::all().features();
         match error.missing_wasm_feature() {
-            Some(features) => Error::unsupported(proposal(features), offset),
-            None => {
+            Some(missing) if !supported.contains(missing) => {
+                Error::unsupported(proposal(missing), offset)
+            }
+            _ => {
                 // Some show bytes, one on each line.
                 let words: Vec<&str> = error.message().split_whitespace().collect();
                 Error::Invalid { message: words.join(" "), offset }
@@ -81,8 +85,6 @@ impl From<wasmparser::Error> for Error {
 /// The name of the proposal that brings a feature.
 fn proposal(features: WasmFeatures) -> String {
     const NAMES: &[(WasmFeatures, &str)] = &[
-        (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
-        (WasmFeatures::SIMD, "SIMD"),
         (WasmFeatures::GC, "garbage collection"),
         (WasmFeatures::FUNCTION_REFERENCES, "typed function references"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exception handling"),

@@ -5,7 +5,7 @@ use cupola::{AsStore, Instance, Value};
 use cupola_ir::{FuncId, GlobalId, MemId, RefType, SharedBytes, TableId, Type};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use wasmparser::ValidatorResources;
+use wasmparser::{ValidatorResources, WasmFeatures};
 
 /// A constant expression.
 #[derive(Clone, Debug)]
@@ -133,6 +133,8 @@ pub(crate) enum Export {
 /// A module without its code.
 pub(crate) struct ModuleInfo {
     pub bytes: SharedBytes,
+    /// What it may use.
+    pub features: WasmFeatures,
     pub types: Vec<FuncType>,
     /// The type of each function.
     pub funcs: Vec<u32>,

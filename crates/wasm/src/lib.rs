@@ -5,9 +5,10 @@
 //! interpreter and climbing through its tiers.
 //!
 //! What is there: WebAssembly 2.0 with SIMD, relaxed SIMD (its deterministic profile), extended
-//! constants, multiple memories, 64-bit memories. What is not gives [`Error::Unsupported`] with the
-//! proposal's name and the place: tail calls, threads, garbage collection, exceptions. Instances of
-//! one [`Store`](cupola::Store) import what others export ([`Imports::define_instance`]), and what
+//! constants, multiple memories, 64-bit memories; a host can switch off what goes beyond 2.0
+//! ([`Proposals`]). What is not there gives [`Error::Unsupported`] with the proposal's name and the
+//! place: tail calls, threads, garbage collection, exceptions. Instances of one
+//! [`Store`](cupola::Store) import what others export ([`Imports::define_instance`]), and what
 //! the host makes ([`Imports::define`]). A program gets only what its host gives
 //! it; [`wasi`] has what programs for WASI preview 1 need. Backtraces and reports name functions as
 //! the name section does, and places in the source as the module's DWARF does.
@@ -52,6 +53,7 @@ mod info;
 mod instance;
 mod module;
 mod ops;
+mod proposals;
 mod state;
 mod translate;
 mod types;
@@ -64,4 +66,5 @@ pub use error::Error;
 pub use imports::Imports;
 pub use instance::Instance;
 pub use module::{Module, Options, Validation};
+pub use proposals::Proposals;
 pub use types::FuncType;

@@ -6,6 +6,7 @@ use crate::dwarf::DebugInfo;
 use crate::error::Error;
 use crate::info::{Export, ModuleInfo};
 use crate::ops;
+use crate::proposals::Proposals;
 use crate::types::FuncType;
 use cupola::Engine;
 use cupola_ir::{FuncId, SharedBytes, Type};
@@ -29,6 +30,8 @@ pub enum Validation {
 pub struct Options {
     /// When functions are validated.
     pub validation: Validation,
+    /// The proposals beyond WebAssembly 2.0 that it may use.
+    pub proposals: Proposals,
 }
 
 /// A WebAssembly module. Cheap to clone.

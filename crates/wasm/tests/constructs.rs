@@ -291,7 +291,7 @@ fn operations_on_memories_of_both_widths() {
 fn load(wat: &str, validation: Validation) -> Result<Module, Error> {
     let engine = Engine::new(cupola::Config::new()).expect("the configuration is valid");
     let bytes = wat::parse_str(wat).expect("the test's text is well-formed");
-    Module::new(&engine, "test.wat", bytes, &Options { validation })
+    Module::new(&engine, "test.wat", bytes, &Options { validation, ..Options::default() })
 }
 
 #[test]

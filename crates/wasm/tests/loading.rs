@@ -20,7 +20,7 @@ fn module(invalid: &[usize]) -> Vec<u8> {
 
 fn load(bytes: Vec<u8>, validation: Validation) -> Result<Module, Error> {
     let engine = Engine::new(Config::new()).expect("the configuration is valid");
-    Module::new(&engine, "test", bytes, &Options { validation })
+    Module::new(&engine, "test", bytes, &Options { validation, ..Options::default() })
 }
 
 #[test]

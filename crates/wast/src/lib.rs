@@ -21,8 +21,7 @@ use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{ParseBuffer, parse};
 
-/// Runs a script. `name` stands in messages and backtraces; directives in the lines of `without`
-/// (counted from 1) are left out.
+/// Runs a script. `name` stands in messages and backtraces.
 ///
 /// # Errors
 /// If it is not well-formed.
@@ -31,7 +30,6 @@ pub fn run(
     name: &str,
     text: &str,
     options: &Options,
-    without: &[usize],
 ) -> Result<Outcome, BadScript> {
     let mut lexer = Lexer::new(text);
     // Names in scripts are there to be confusing.
@@ -44,9 +42,7 @@ pub fn run(
     for directive in script.directives {
         let (line, column) = directive.span().linecol_in(text);
         let place = Place { line: line + 1, column: column + 1 };
-        if !without.contains(&place.line) {
-            outcome.add(place, session.directive(directive));
-        }
+        outcome.add(place, session.directive(directive));
     }
     Ok(outcome)
 }

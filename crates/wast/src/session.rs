@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
 
     fn load(&self, bytes: Vec<u8>) -> Result<Module, Stop> {
         // Loaded lazily, a module would tell what it needs only when a function is called.
-        let all = Options { validation: Validation::Eager };
+        let all = Options { validation: Validation::Eager, ..self.options.clone() };
         if let Err(Error::Unsupported { what, .. }) =
             Module::new(self.engine, self.name, &*bytes, &all)
         {
@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
             Err(_) if in_text => return Ok(()),
             Err(error) => return Err(Stop::failed("an invalid module", error)),
         };
-        let options = Options { validation: Validation::Eager };
+        let options = Options { validation: Validation::Eager, ..self.options.clone() };
         match Module::new(self.engine, self.name, bytes, &options) {
             Err(_) => Ok(()),
             Ok(_) => Err(Stop::failed("an error", "a valid module")),

@@ -3,7 +3,6 @@
 //! Threads take runs of functions off a counter until there are no more. What is reported is the
 //! first error in the order of functions, whoever found it.
 
-use super::FEATURES;
 use crate::error::Error;
 use crate::info::ModuleInfo;
 use parking_lot::Mutex;
@@ -35,7 +34,7 @@ fn validator(
 ) -> Option<FuncValidator<ValidatorResources>> {
     let resources = info.unchecked.clone()?;
     let ty = info.funcs[func as usize];
-    let to_validate = FuncToValidate { resources, index: func, ty, features: FEATURES };
+    let to_validate = FuncToValidate { resources, index: func, ty, features: info.features };
     Some(to_validate.into_validator(allocations))
 }
 
@@ -57,7 +56,7 @@ pub(super) fn validate_functions(info: &ModuleInfo, threads: usize) -> Result<()
                 let Some(mut validator) = validator(info, func, allocations) else { return };
                 let range = info.bodies[index].clone();
                 let offset = range.start as u64;
-                let reader = BinaryReader::new_features(&info.bytes[range], offset, FEATURES);
+                let reader = BinaryReader::new_features(&info.bytes[range], offset, info.features);
                 if let Err(error) = validator.validate(&FunctionBody::new(reader)) {
                     let mut first = first.lock();
                     if first.as_ref().is_none_or(|(at, _)| index < *at) {

@@ -17,24 +17,7 @@ use cupola_ir::{RefType, SharedBytes, Type};
 pub(crate) use functions::function_validator;
 use functions::validate_functions;
 use sections::Sections;
-use wasmparser::{Parser, Payload, ValidPayload, Validator, ValidatorResources, WasmFeatures};
-
-/// What is supported.
-pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::GC_TYPES)
-    .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::BULK_MEMORY_OPT)
-    .union(WasmFeatures::FLOATS)
-    .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::MULTI_MEMORY)
-    .union(WasmFeatures::MEMORY64)
-    .union(WasmFeatures::SIMD)
-    .union(WasmFeatures::RELAXED_SIMD);
+use wasmparser::{Parser, Payload, ValidPayload, Validator, ValidatorResources};
 
 /// A module once its sections were read.
 pub(crate) struct Decoded {
@@ -45,9 +28,10 @@ pub(crate) struct Decoded {
 
 /// Decodes a module. `name` stands in backtraces unless the module names itself.
 pub(crate) fn decode(name: &str, bytes: SharedBytes, options: &Options) -> Result<Decoded, Error> {
-    let mut validator = Validator::new_with_features(FEATURES);
+    let features = options.proposals.features();
+    let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
-    parser.set_features(FEATURES);
+    parser.set_features(features);
     let mut sections = Sections::new(name);
     let mut resources: Option<ValidatorResources> = None;
     let mut bodies = Vec::new();
@@ -64,7 +48,7 @@ pub(crate) fn decode(name: &str, bytes: SharedBytes, options: &Options) -> Resul
         }
         sections.read(payload)?;
     }
-    let mut decoded = sections.finish(bytes, bodies, resources);
+    let mut decoded = sections.finish(bytes, features, bodies, resources);
     let threads = match options.validation {
         Validation::Lazy => return Ok(decoded),
         Validation::Eager => 1,

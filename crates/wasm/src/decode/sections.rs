@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use std::ops::Range;
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Import, KnownCustom, Name,
-    NameSectionReader, Operator, Payload, TypeRef, ValidatorResources,
+    NameSectionReader, Operator, Payload, TypeRef, ValidatorResources, WasmFeatures,
 };
 
 /// The module as far as it was read.
@@ -59,6 +59,7 @@ impl Sections {
     pub fn finish(
         mut self,
         bytes: SharedBytes,
+        features: WasmFeatures,
         bodies: Vec<Range<usize>>,
         unchecked: Option<ValidatorResources>,
     ) -> Decoded {
@@ -66,6 +67,7 @@ impl Sections {
         let initial_data = self.initial_data(&bytes);
         let info = ModuleInfo {
             bytes,
+            features,
             types: self.types,
             funcs: self.funcs,
             imported_funcs: self.imported_funcs,

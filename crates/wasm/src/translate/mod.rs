@@ -35,7 +35,7 @@ pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Err
     let index = func.as_u32();
     let range = info.bodies[(index - info.imported_funcs) as usize].clone();
     let start = range.start as u64;
-    let mut reader = BinaryReader::new_features(&info.bytes[range], start, crate::decode::FEATURES);
+    let mut reader = BinaryReader::new_features(&info.bytes[range], start, info.features);
     let mut validator = function_validator(info, index);
 
     let ty = info.func_type(func);

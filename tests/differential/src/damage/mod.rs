@@ -142,8 +142,9 @@ fn check(bytes: &[u8], choice: u64) -> Result<Damaged, String> {
 
     let mut result = Damaged { modules: 1, ..Damaged::default() };
     let mut load = |validation| {
-        let (module, peak) =
-            peak_of(|| Module::new(&engine, "damaged", bytes, &Options { validation }));
+        let (module, peak) = peak_of(|| {
+            Module::new(&engine, "damaged", bytes, &Options { validation, ..Options::default() })
+        });
         let beyond = peak.saturating_sub(ALLOWANCE).div_ceil(bytes.len().max(1));
         result.peak = result.peak.max(beyond as u64);
         if beyond > PER_BYTE {
