@@ -302,7 +302,7 @@ impl<'m> FunctionBuilder<'m> {
         SiteId::from_u32(self.func.num_sites - 1)
     }
 
-    /// Calls the function in slot `index` (i32) of a table; gives new registers with its results.
+    /// Calls the function in slot `index` of a table; gives new registers with its results.
     pub fn call_indirect(
         &mut self,
         sig: SigId,

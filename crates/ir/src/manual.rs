@@ -14,8 +14,9 @@ written is told by the module `cupola_ir::text`, the rules that they keep to by 
 Types are `i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`; `T` is any of them. Semantics are those of WebAssembly:
 every operation is total or traps, and the payload of a NaN result is not specified. Linear memory
 is addressed by an `i32`, or an `i64` where the memory says so (`A` below), unsigned, plus the
-constant offset, without wrapping around; an access that is not within the memory traps. Raw accesses take a host address (`i64`) and check nothing;
-they stand only in trusted modules and in optimized code.
+constant offset, without wrapping around; an access that is not within the memory traps. So are the
+slots of tables. Raw accesses take a host address (`i64`) and check nothing; they stand only in
+trusted modules and in optimized code.
 ";
 
 /// The manual of all opcodes as Markdown (`docs/ops.md`).
@@ -91,8 +92,8 @@ fn form(op: Op) -> String {
         Format::GlobalGet => format!("T = {op} $g"),
         Format::GlobalSet => format!("{op} $g, T"),
         Format::Call => format!("T… = {op} %f(T…)"),
-        Format::CallIndirect => format!("T… = {op} $t[i32](T…) : (T…) -> (T…)"),
-        Format::TableGet => format!("funcref = {op} $t, i32"),
+        Format::CallIndirect => format!("T… = {op} $t[A](T…) : (T…) -> (T…)"),
+        Format::TableGet => format!("funcref = {op} $t, A"),
         Format::FuncIs => format!("i32 = {op} %f, funcref"),
         Format::CallRef => format!("T… = {op} funcref(T…) : (T…) -> (T…)"),
         Format::Dialect => format!("T… = {op} NAME(T…)"),

@@ -172,6 +172,8 @@ pub struct TableDecl {
     pub min: u64,
     /// Greatest number of slots; none: as far as the engine's limits go.
     pub max: Option<u64>,
+    /// Whether its indices are i64 instead of i32.
+    pub table64: bool,
     /// What the first slots start with, in a table of functions; the rest is null.
     pub elements: Vec<Option<FuncId>>,
     /// Where it comes from, if the module does not define it.
@@ -182,6 +184,11 @@ impl TableDecl {
     /// A table of the module's own with these functions and no name.
     pub fn of(elements: Vec<Option<FuncId>>) -> TableDecl {
         TableDecl { min: elements.len() as u64, elements, ..TableDecl::default() }
+    }
+
+    /// The type of indices.
+    pub const fn index_type(&self) -> Type {
+        if self.table64 { Type::I64 } else { Type::I32 }
     }
 }
 

@@ -99,6 +99,14 @@ pub(crate) struct GlobalInfo {
     pub init: Option<Const>,
 }
 
+/// A table.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct TableInfo {
+    pub element: RefType,
+    /// The type of its indices and sizes.
+    pub index_type: Type,
+}
+
 /// Where a segment goes at instantiation.
 #[derive(Clone, Debug)]
 pub(crate) enum SegmentMode<Place> {
@@ -141,8 +149,7 @@ pub(crate) struct ModuleInfo {
     pub imported_funcs: u32,
     /// Where the body of each defined function stands.
     pub bodies: Vec<Range<usize>>,
-    /// What each table holds.
-    pub tables: Vec<RefType>,
+    pub tables: Vec<TableInfo>,
     /// Of each memory, the type of its addresses and sizes.
     pub address_types: Vec<Type>,
     pub globals: Vec<GlobalInfo>,

@@ -5,7 +5,7 @@
 //! interpreter and climbing through its tiers.
 //!
 //! What is there: WebAssembly 2.0 with SIMD, relaxed SIMD (its deterministic profile), extended
-//! constants, multiple memories, 64-bit memories; a host can switch off what goes beyond 2.0
+//! constants, multiple memories, 64-bit memories and tables; a host can switch off what goes beyond 2.0
 //! ([`Proposals`]). What is not there gives [`Error::Unsupported`] with the proposal's name and the
 //! place: tail calls, threads, garbage collection, exceptions. Instances of one
 //! [`Store`](cupola::Store) import what others export ([`Imports::define_instance`]), and what

@@ -12,7 +12,7 @@ bitflags! {
         const EXTENDED_CONST = 1 << 0;
         /// More than one memory.
         const MULTI_MEMORY = 1 << 1;
-        /// Memories with 64-bit addresses.
+        /// Memories with 64-bit addresses, and tables with 64-bit indices.
         const MEMORY64 = 1 << 2;
         /// Vector operations whose results may differ from one machine to another; not so here.
         const RELAXED_SIMD = 1 << 3;

@@ -301,7 +301,6 @@ fn what_is_not_supported_is_named() {
         other => panic!("gave {:?}", other.map(|_| "a module")),
     };
     for (wat, what) in [
-        ("(module (table i64 1 funcref))", "64-bit indices"),
         ("(module (func $f (return_call $f)))", "tail call"),
         ("(module (memory 1 1 shared))", "threads"),
         ("(module (tag))", "exception"),

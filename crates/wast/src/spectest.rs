@@ -28,9 +28,11 @@ pub(crate) fn imports(store: &mut Store) -> Imports {
     if let Ok(memory) = Memory::new(store, &MemoryDecl::new(1, Some(2))) {
         imports.define("spectest", "memory", memory);
     }
-    let table = TableDecl { min: 10, max: Some(20), ..TableDecl::default() };
-    if let Ok(table) = Table::new(store, &table) {
-        imports.define("spectest", "table", table);
+    for (name, table64) in [("table", false), ("table64", true)] {
+        let table = TableDecl { min: 10, max: Some(20), table64, ..TableDecl::default() };
+        if let Ok(table) = Table::new(store, &table) {
+            imports.define("spectest", name, table);
+        }
     }
     imports
 }

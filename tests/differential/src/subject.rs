@@ -91,6 +91,7 @@ fn config(random: &mut Random, memory64: bool) -> Config {
         max_tags: 0,
         max_type_size: 100_000,
         max_types: 12,
+        // Tables, too, have 64-bit indices then.
         memory64_enabled: memory64,
         memory_offset_choices: MemoryOffsetChoices(30, 5, 1),
         min_funcs: *random.choose(&[1, 1, 3]),
@@ -123,10 +124,7 @@ impl Subject {
     /// If the generator makes something that is not valid.
     pub fn of_bytes(bytes: &[u8], random: &mut Random) -> Subject {
         let memory64 = random.one_in(4);
-        let wasm = generate(config(&mut random.clone(), memory64), bytes)
-            // The generator's tables, too, have 64-bit indices then; they are not supported.
-            .or_else(|| generate(config(&mut random.clone(), false), bytes))
-            .expect("without 64-bit memories there are no tables with 64-bit indices");
+        let wasm = generate(config(&mut random.clone(), memory64), bytes);
         Subject::new(wasm, random)
     }
 
@@ -170,21 +168,14 @@ impl Subject {
     }
 }
 
-/// A module of these bytes; none if it has tables with 64-bit indices.
-fn generate(config: Config, bytes: &[u8]) -> Option<Vec<u8>> {
+/// A module of these bytes.
+fn generate(config: Config, bytes: &[u8]) -> Vec<u8> {
     let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(bytes))
         .expect("the generator makes a module of any bytes");
     let fuel = module
         .ensure_termination(FUEL_OF_A_CALL)
         .expect("the generator's bodies are made of instructions");
-    let wasm = module.to_bytes();
-    let wide = Parser::new(0).parse_all(&wasm).any(|payload| match payload {
-        Ok(Payload::TableSection(tables)) => {
-            tables.into_iter().any(|table| table.is_ok_and(|table| table.ty.table64))
-        }
-        _ => false,
-    });
-    (!wide).then(|| export_fuel(&wasm, fuel))
+    export_fuel(&module.to_bytes(), fuel)
 }
 
 /// The module with one more export, of the global `fuel`.

@@ -132,7 +132,10 @@ impl Lower<'_, '_> {
     /// The reference in a slot of a table.
     pub(super) fn table_slot(&mut self, table: TableId, index: Reg) -> Value {
         let index = self.value(index);
-        let index = self.b.ins().uextend(types::I64, index);
+        let index = match self.module.tables[table].table64 {
+            true => index,
+            false => self.b.ins().uextend(types::I64, index),
+        };
         let (at, table) = self.place(self.request.context.table(table));
         let len = self.state_field(types::I64, at, table + VmTable::LEN);
         let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);

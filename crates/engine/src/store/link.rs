@@ -1,9 +1,9 @@
 //! Binds the imports of a module to what is provided, by name and type.
 //!
 //! Types fit as WebAssembly has it: functions have the same signature, globals the same type and
-//! mutability; memories and tables are at least as large as asked for, and if a greatest size is
-//! asked for, have one themselves that is not greater. Only what belongs to the store can be
-//! imported.
+//! mutability; memories and tables are addressed by the same type, at least as large as asked for,
+//! and if a greatest size is asked for, have one themselves that is not greater. Only what belongs
+//! to the store can be imported.
 
 use super::global::GlobalInner;
 use super::memory::MemoryInner;
@@ -145,7 +145,7 @@ impl Linker<'_> {
         };
         let target = self.of_store(table.0).map_err(missing)?;
         let table = table.0.get(self.store);
-        let fits = table.element == decl.element
+        let fits = (table.element, table.table64) == (decl.element, decl.table64)
             && limits_fit((table.len(), table.max), (decl.min, decl.max));
         if fits { Ok(target) } else { Err(missing(self.describe(found))) }
     }
@@ -185,8 +185,14 @@ impl Linker<'_> {
             }
             Provided::Extern(Extern::Table(table)) if table.0.store == self.store.id => {
                 let table = table.0.get(self.store);
-                let (element, min, max) = (table.element, table.len(), table.max);
-                Wanted::Table(&TableDecl { element, min, max, ..TableDecl::default() }).to_string()
+                let decl = TableDecl {
+                    element: table.element,
+                    min: table.len(),
+                    max: table.max,
+                    table64: table.table64,
+                    ..TableDecl::default()
+                };
+                Wanted::Table(&decl).to_string()
             }
             Provided::Extern(Extern::Global(global)) if global.0.store == self.store.id => {
                 let global = global.0.get(self.store);
@@ -229,9 +235,10 @@ impl fmt::Display for Wanted<'_> {
                 limits(f, decl.min_pages, decl.max_pages, "pages")
             }
             Wanted::Table(decl) => {
+                f.write_str(if decl.table64 { "a 64-bit table" } else { "a table" })?;
                 f.write_str(match decl.element {
-                    RefType::Func => "a table of functions",
-                    RefType::Extern => "a table of host objects",
+                    RefType::Func => " of functions",
+                    RefType::Extern => " of host objects",
                 })?;
                 limits(f, decl.min, decl.max, "slots")
             }

@@ -11,6 +11,8 @@ use std::ptr::{self, NonNull};
 /// A table, which its instance's context and those of instances that import it lead to.
 pub(crate) struct TableInner {
     pub element: RefType,
+    /// Whether its indices are i64.
+    pub table64: bool,
     /// Greatest number of slots, as declared.
     pub max: Option<u64>,
     slots: RefCell<Vec<u64>>,
@@ -23,7 +25,7 @@ pub(crate) struct TableInner {
 impl TableInner {
     /// A table as declared, of nulls, in a store.
     pub fn alloc(store: &StoreInner, decl: &TableDecl) -> Result<NonNull<TableInner>, Error> {
-        let limit = decl.max.unwrap_or(u64::MAX).min(store.engine.config.max_table_slots);
+        let limit = limit(store, decl.max, decl.table64);
         if decl.min > limit {
             return Err(Error::Limit(format!(
                 "a table of {} slots is above the limit of {limit}",
@@ -32,6 +34,7 @@ impl TableInner {
         }
         let table = TableInner {
             element: decl.element,
+            table64: decl.table64,
             max: decl.max,
             slots: vec![0; decl.min as usize].into(),
             place: Cell::new(ptr::null_mut()),
@@ -85,7 +88,7 @@ impl TableInner {
         let mut slots = self.slots.borrow_mut();
         let old = slots.len();
         let new = (old as u64).checked_add(by)?;
-        if new > self.max.unwrap_or(u64::MAX).min(store.engine.config.max_table_slots) {
+        if new > limit(store, self.max, self.table64) {
             return None;
         }
         slots.try_reserve(new as usize - old).ok()?;
@@ -93,6 +96,12 @@ impl TableInner {
         self.publish(&mut slots);
         Some(old as u64)
     }
+}
+
+/// The greatest number of slots of a table with this greatest number and width of indices.
+fn limit(store: &StoreInner, max: Option<u64>, table64: bool) -> u64 {
+    let reach = if table64 { u64::MAX } else { u32::MAX.into() };
+    max.unwrap_or(reach).min(store.engine.config.max_table_slots)
 }
 
 /// `start..start + count`, if that is within `len`.

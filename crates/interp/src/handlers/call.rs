@@ -98,7 +98,8 @@ pub(crate) extern "C-unwind" fn call_any(ip: Ip, fp: Fp, st: &mut State, mem: Me
 pub(crate) extern "C-unwind" fn call_indirect(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     // SAFETY: the place is that of a table of the instance.
     let table = unsafe { &*st.place::<VmTable>(ip.word(CALLEE)) };
-    let index = u64::from(fp.get(ip.word(INDEX)) as u32);
+    // One of 32 bits stands in its slot extended with zeros.
+    let index = fp.get(ip.word(INDEX));
     if index >= table.len {
         return raise(ip, fp, st, TrapCode::TableOutOfBounds);
     }

@@ -321,7 +321,8 @@ pub(crate) extern "C-unwind" fn memory_len(ip: Ip, fp: Fp, st: &mut State, mem: 
 pub(crate) extern "C-unwind" fn table_get(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
     // SAFETY: the place is that of a table of the instance.
     let table = unsafe { &*st.place::<VmTable>(ip.word(DEST + 1)) };
-    let index = u64::from(fp.get(ip.word(DEST + 2)) as u32);
+    // One of 32 bits stands in its slot extended with zeros.
+    let index = fp.get(ip.word(DEST + 2));
     if index >= table.len {
         return raise(ip, fp, st, TrapCode::TableOutOfBounds);
     }

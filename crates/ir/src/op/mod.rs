@@ -121,9 +121,9 @@ pub enum Format {
     GlobalSet,
     /// A function; operands and results after its signature.
     Call,
-    /// A signature and a table; operands after the signature, then an i32; results after it.
+    /// A signature and a table; operands after the signature, then an index; results after it.
     CallIndirect,
-    /// A table of functions; one i32 operand; one reference.
+    /// A table of functions; one index; one reference.
     TableGet,
     /// A function; one reference; one i32 result.
     FuncIs,

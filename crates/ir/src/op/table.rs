@@ -378,7 +378,7 @@ macro_rules! for_each_op {
             GlobalSet "global.set" global_set [writes_state];
             /// Calls a function of the module, defined or imported.
             Call "call" call [calls];
-            /// Calls the function in a table slot; the slot index (i32) is the last operand.
+            /// Calls the function in a table slot; the slot's index is the last operand.
             CallIndirect "call_indirect" call_indirect [calls];
             /// The reference in a slot of a table of functions.
             TableGet "table.get" table_get [reads_state traps];

@@ -9,6 +9,7 @@
 //! table $t = [%f, %g, null]
 //! table $u 10 20 = [%f]                  ; least and, optionally, greatest number of slots
 //! table $x extern 4                      ; of objects of the host
+//! table $y i64 10 = [%f]                 ; indices are i64
 //! import memory $o 1 2 = "env" "o"       ; so also globals and tables, without what they hold
 //! data $m 1024 "bytes\00\ff\n\"\\"
 //! import %print(i64) = "env" "print"

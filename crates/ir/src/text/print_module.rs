@@ -102,7 +102,8 @@ fn write_items(out: &mut String, module: &Module, names: &Names) {
         out.push('\n');
     }
     for (id, table) in module.tables.iter() {
-        put(out, format_args!("{}table {}", import_word(&table.import), names.table(id)));
+        let indices = if table.table64 { " i64" } else { "" };
+        put(out, format_args!("{}table {}{indices}", import_word(&table.import), names.table(id)));
         let plain = table.element == RefType::Func && table.max.is_none();
         let short = plain && table.import.is_none() && table.min == table.elements.len() as u64;
         if !short {

@@ -65,10 +65,11 @@ impl Checker<'_> {
             }
             (Format::GlobalSet, Imm::Global(global)) => smallvec![module.globals[global].ty],
             (Format::Call, Imm::Func(callee)) => module.func_sig(callee).params.as_slice().into(),
-            (Format::CallIndirect, Imm::Indirect(sig, ..)) => {
-                module.sigs[sig].params.iter().copied().chain([Type::I32]).collect()
+            (Format::CallIndirect, Imm::Indirect(sig, table, _)) => {
+                let index = module.tables[table].index_type();
+                module.sigs[sig].params.iter().copied().chain([index]).collect()
             }
-            (Format::TableGet, _) => smallvec![Type::I32],
+            (Format::TableGet, Imm::Table(table)) => smallvec![module.tables[table].index_type()],
             (Format::FuncIs, _) => smallvec![Type::FuncRef],
             (Format::CallRef, Imm::Sig(sig)) => {
                 module.sigs[sig].params.iter().copied().chain([Type::FuncRef]).collect()

@@ -128,7 +128,11 @@ impl<'c> Lower<'_, '_, 'c> {
     /// The reference in a slot of a table.
     fn table_slot(&mut self, table: TableId, index: Reg) -> Result<PointerValue<'c>> {
         let types = self.unit.types;
-        let index = self.b.build_int_z_extend(self.int(index)?, types.i64, "")?;
+        let index = self.int(index)?;
+        let index = match self.module.tables[table].table64 {
+            true => index,
+            false => self.b.build_int_z_extend(index, types.i64, "")?,
+        };
         let (at, table) = self.place(self.request.context.table(table))?;
         let len = self.state_field(types.i64.into(), 8, at, table + VmTable::LEN)?;
         let outside =

@@ -321,7 +321,8 @@ impl<'a> Machine<'a> {
     }
 
     fn table_slot(&self, table: TableId, index: Bits) -> Step<Bits> {
-        let slot = self.module.tables[table].elements.get(index as u32 as usize);
+        let elements = &self.module.tables[table].elements;
+        let slot = usize::try_from(index).ok().and_then(|index| elements.get(index));
         let slot = slot.ok_or(Stop::Trap(TrapCode::TableOutOfBounds))?;
         Ok(slot.map_or(0, |func| Bits::from(func.as_u32()) + 1))
     }

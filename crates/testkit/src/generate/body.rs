@@ -394,11 +394,12 @@ impl<'m, 'c, 'b> BodyGenerator<'m, 'c, 'b> {
         } else {
             let table = TableId::from_u32(0);
             // Mostly a slot that holds a function of this signature.
-            let elements = &self.module.tables[table].elements;
+            let decl = &self.module.tables[table];
+            let (elements, ty) = (&decl.elements, decl.index_type());
             let right = |f: &Option<FuncId>| f.is_some_and(|f| self.module.funcs[f].sig == sig_id);
             let index = match elements.iter().position(right) {
-                Some(index) if self.choices.chance(90) => self.b.i32(index as i32),
-                Some(_) => self.operand(Type::I32),
+                Some(index) if self.choices.chance(90) => self.b.constant(ty, index as u64),
+                Some(_) => self.operand(ty),
                 None => return self.pure(),
             };
             self.b.call_indirect(sig_id, table, &args, index)

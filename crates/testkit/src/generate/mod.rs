@@ -121,7 +121,8 @@ fn declarations(choices: &mut Choices<'_>) -> Module {
     });
     let elements = elements.filter(|f| f.is_none_or(|f| module.func_name(f) != "run"));
     let elements = elements.collect();
-    module.tables.push(TableDecl::of(elements));
+    let table64 = choices.chance(30);
+    module.tables.push(TableDecl { table64, ..TableDecl::of(elements) });
     let ops = [
         ("test.mix", Effects::empty()),
         ("test.tally", Effects::ANY),

@@ -5,7 +5,7 @@ use crate::dwarf::DebugSections;
 use crate::error::Error;
 use crate::info::{
     Const, ConstBinary, ConstOp, ConstOperand, DataSegment, ElementSegment, Export, GlobalInfo,
-    ModuleInfo, SegmentMode,
+    ModuleInfo, SegmentMode, TableInfo,
 };
 use crate::ops;
 use crate::types::FuncType;
@@ -28,7 +28,7 @@ pub(super) struct Sections {
     types: Vec<FuncType>,
     funcs: Vec<u32>,
     imported_funcs: u32,
-    tables: Vec<RefType>,
+    tables: Vec<TableInfo>,
     globals: Vec<GlobalInfo>,
     elements: Vec<ElementSegment>,
     data: Vec<DataSegment>,
@@ -276,16 +276,20 @@ impl Sections {
         import: Option<ImportName>,
         offset: u64,
     ) -> Result<(), Error> {
-        if ty.table64 {
-            return Err(Error::unsupported("a table with 64-bit indices", offset));
-        }
         let element = val_type(wasmparser::ValType::Ref(ty.element_type), offset)?;
         let Some(element) = RefType::of(element) else {
             return Err(Error::unsupported(format!("a table of {element}"), offset));
         };
-        let (min, max) = (ty.initial, ty.maximum);
-        self.ir.tables.push(TableDecl { element, min, max, import, ..TableDecl::default() });
-        self.tables.push(element);
+        let decl = TableDecl {
+            element,
+            min: ty.initial,
+            max: ty.maximum,
+            table64: ty.table64,
+            import,
+            ..TableDecl::default()
+        };
+        self.tables.push(TableInfo { element, index_type: decl.index_type() });
+        self.ir.tables.push(decl);
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! What WebAssembly has and the engine's instruction set has not: bulk memory and table
 //! operations and references, as dialect operations. Their immediates (segments, memories, tables) are i32
-//! operands behind the operands proper. Addresses in memories and their distances are i64; those of
-//! memories with 32-bit addresses are extended.
+//! operands behind the operands proper. Addresses in memories, indices of tables, distances
+//! and sizes are i64; of memories and tables where they have 32 bits they are extended, and cut off
+//! in results.
 
 mod memory;
 mod table;
@@ -59,34 +60,34 @@ ops! {
     /// `(segment)`
     DataDrop "data_drop" (I32) -> () [WRITES_STATE] = memory::data_drop;
     /// `(index, table)`
-    TableGetFunc "table_get_func" (I32, I32) -> (FuncRef) [TRAPS READS_STATE] = table::get;
+    TableGetFunc "table_get_func" (I64, I32) -> (FuncRef) [TRAPS READS_STATE] = table::get;
     /// `(index, table)`
-    TableGetExtern "table_get_extern" (I32, I32) -> (ExternRef) [TRAPS READS_STATE] = table::get;
+    TableGetExtern "table_get_extern" (I64, I32) -> (ExternRef) [TRAPS READS_STATE] = table::get;
     /// `(index, value, table)`
-    TableSetFunc "table_set_func" (I32, FuncRef, I32) -> ()
+    TableSetFunc "table_set_func" (I64, FuncRef, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::set;
     /// `(index, value, table)`
-    TableSetExtern "table_set_extern" (I32, ExternRef, I32) -> ()
+    TableSetExtern "table_set_extern" (I64, ExternRef, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::set;
     /// `(table)`
-    TableSize "table_size" (I32) -> (I32) [READS_STATE] = table::size;
+    TableSize "table_size" (I32) -> (I64) [READS_STATE] = table::size;
     /// `(value, count, table)`
-    TableGrowFunc "table_grow_func" (FuncRef, I32, I32) -> (I32)
+    TableGrowFunc "table_grow_func" (FuncRef, I64, I32) -> (I64)
         [READS_STATE WRITES_STATE] = table::grow;
     /// `(value, count, table)`
-    TableGrowExtern "table_grow_extern" (ExternRef, I32, I32) -> (I32)
+    TableGrowExtern "table_grow_extern" (ExternRef, I64, I32) -> (I64)
         [READS_STATE WRITES_STATE] = table::grow;
     /// `(index, value, count, table)`
-    TableFillFunc "table_fill_func" (I32, FuncRef, I32, I32) -> ()
+    TableFillFunc "table_fill_func" (I64, FuncRef, I64, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::fill;
     /// `(index, value, count, table)`
-    TableFillExtern "table_fill_extern" (I32, ExternRef, I32, I32) -> ()
+    TableFillExtern "table_fill_extern" (I64, ExternRef, I64, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::fill;
     /// `(to, from, count, to table, from table)`
-    TableCopy "table_copy" (I32, I32, I32, I32, I32) -> ()
+    TableCopy "table_copy" (I64, I64, I64, I32, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::copy;
     /// `(to, from, count, segment, table)`
-    TableInit "table_init" (I32, I32, I32, I32, I32) -> ()
+    TableInit "table_init" (I64, I32, I32, I32, I32) -> ()
         [TRAPS READS_STATE WRITES_STATE] = table::init;
     /// `(segment)`
     ElemDrop "elem_drop" (I32) -> () [WRITES_STATE] = table::elem_drop;

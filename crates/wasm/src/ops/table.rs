@@ -1,6 +1,6 @@
 //! Operations on tables, and those on references.
 
-use super::{operand, range, state};
+use super::{operand, range, state, wide_operand};
 use cupola::{DialectCall, HostError, Ref, Table};
 use cupola_ir::{FuncId, TableId, TrapCode};
 
@@ -17,48 +17,50 @@ fn or_oob(done: bool) -> Result<(), HostError> {
 }
 
 pub(super) fn get(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [index, of] = [0, 1].map(|i| operand(call, i));
-    let found = table(call, of)?.get(&call.caller, index.into()).ok_or(OOB)?;
+    let (index, of) = (wide_operand(call, 0), operand(call, 1));
+    let found = table(call, of)?.get(&call.caller, index).ok_or(OOB)?;
     call.set_reference(found);
     Ok(())
 }
 
 pub(super) fn set(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let (index, value, of) = (operand(call, 0), call.reference(1), operand(call, 2));
-    or_oob(table(call, of)?.set(&mut call.caller, index.into(), value))
+    let (index, value, of) = (wide_operand(call, 0), call.reference(1), operand(call, 2));
+    or_oob(table(call, of)?.set(&mut call.caller, index, value))
 }
 
 pub(super) fn size(call: &mut DialectCall<'_>) -> Result<(), HostError> {
     let of = operand(call, 0);
     let size = table(call, of)?.size(&call.caller);
-    call.set_results(size as i32);
+    call.set_results(size as i64);
     Ok(())
 }
 
 pub(super) fn grow(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let (value, by, of) = (call.reference(0), operand(call, 1), operand(call, 2));
-    let old = table(call, of)?.grow(&mut call.caller, by.into(), value);
-    call.set_results(old.map_or(-1, |old| old as i32));
+    let (value, by, of) = (call.reference(0), wide_operand(call, 1), operand(call, 2));
+    let old = table(call, of)?.grow(&mut call.caller, by, value);
+    call.set_results(old.map_or(-1, |old| old as i64));
     Ok(())
 }
 
 pub(super) fn fill(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let (index, value) = (operand(call, 0), call.reference(1));
-    let (count, of) = (operand(call, 2), operand(call, 3));
-    or_oob(table(call, of)?.fill(&mut call.caller, index.into(), count.into(), value))
+    let (index, value) = (wide_operand(call, 0), call.reference(1));
+    let (count, of) = (wide_operand(call, 2), operand(call, 3));
+    or_oob(table(call, of)?.fill(&mut call.caller, index, count, value))
 }
 
 pub(super) fn copy(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [to, from, count, to_table, from_table] = [0, 1, 2, 3, 4].map(|i| operand(call, i));
+    let [to, from, count] = [0, 1, 2].map(|i| wide_operand(call, i));
+    let [to_table, from_table] = [3, 4].map(|i| operand(call, i));
     let (target, source) = (table(call, to_table)?, table(call, from_table)?);
-    or_oob(target.copy(&mut call.caller, to.into(), source, from.into(), count.into()))
+    or_oob(target.copy(&mut call.caller, to, source, from, count))
 }
 
 pub(super) fn init(call: &mut DialectCall<'_>) -> Result<(), HostError> {
-    let [to, from, count, segment, of] = [0, 1, 2, 3, 4].map(|i| operand(call, i));
+    let to = wide_operand(call, 0);
+    let [from, count, segment, of] = [1, 2, 3, 4].map(|i| operand(call, i));
     let items = state(&call.caller)?.elements(segment);
     let from = range(from, count, items.len(), OOB)?;
-    or_oob(table(call, of)?.write(&mut call.caller, to.into(), &items[from]))
+    or_oob(table(call, of)?.write(&mut call.caller, to, &items[from]))
 }
 
 pub(super) fn elem_drop(call: &mut DialectCall<'_>) -> Result<(), HostError> {

@@ -201,9 +201,13 @@ impl Translator<'_> {
             Operator::TableSet { table } => {
                 self.on_table(table, WasmOp::TableSetFunc, WasmOp::TableSetExtern)
             }
-            Operator::TableSize { table } => self.dialect(WasmOp::TableSize, &[table]),
+            Operator::TableSize { table } => {
+                self.dialect(WasmOp::TableSize, &[table])?;
+                self.size_of(table)
+            }
             Operator::TableGrow { table } => {
-                self.on_table(table, WasmOp::TableGrowFunc, WasmOp::TableGrowExtern)
+                self.on_table(table, WasmOp::TableGrowFunc, WasmOp::TableGrowExtern)?;
+                self.size_of(table)
             }
             Operator::TableFill { table } => {
                 self.on_table(table, WasmOp::TableFillFunc, WasmOp::TableFillExtern)
@@ -275,15 +279,25 @@ impl Translator<'_> {
 
     /// Emits the operation on a table for what the table holds.
     fn on_table(&mut self, table: u32, funcs: WasmOp, externs: WasmOp) -> Result<(), Error> {
-        let op = match self.info.tables[table as usize] {
+        let op = match self.info.tables[table as usize].element {
             RefType::Func => funcs,
             RefType::Extern => externs,
         };
         self.dialect(op, &[table])
     }
 
+    /// Makes of an i64 on the stack a size of this table.
+    fn size_of(&mut self, table: u32) -> Result<(), Error> {
+        if self.info.tables[table as usize].index_type == Type::I64 {
+            return Ok(());
+        }
+        let size = self.stack.pop_reg(&mut self.emit);
+        self.finish(Op::I32WrapI64, &[size], Imm::None, &[Type::I32])
+    }
+
     /// Emits a dialect operation; its immediates are its last operands. Where it takes an i64 and
-    /// an i32 stands (an address in a memory with 32-bit addresses), that is extended.
+    /// an i32 stands (an address in a memory with 32-bit addresses, an index of a table with 32-bit
+    /// indices), that is extended.
     fn dialect(&mut self, op: WasmOp, immediates: &[u32]) -> Result<(), Error> {
         let (params, results) = op.types();
         for &immediate in immediates {

