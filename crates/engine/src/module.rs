@@ -288,11 +288,13 @@ impl ModuleInner {
         let started = Instant::now();
         let body = self.bodies.body(func)?;
         let options = &self.engine.config.codegen;
-        let headers = LoopHeaders::compute(&body, &Cfg::compute(&body));
+        let cfg = Cfg::compute(&body);
+        let headers = LoopHeaders::compute(&body, &cfg);
         let feedback_layout = FeedbackLayout::of(&body, &headers, options.block_counts);
         let (calls, edges) = self.engine.first_budgets();
         let feedback = Feedback::new(feedback_layout, calls, edges);
-        let t0 = Code::encode(&self.ir, &self.layout, func, &body, &feedback, options);
+        let graph = (&cfg, &headers);
+        let t0 = Code::encode(&self.ir, &self.layout, func, &body, graph, &feedback, options);
         let loops = headers.headers().len();
         let manage = Mutex::new(Manage::new(loops, self.engine.now_ns()));
         let stats = FuncStats::default();

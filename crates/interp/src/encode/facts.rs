@@ -1,5 +1,6 @@
 //! What the encoder has to know of a function's registers, found in one pass over its reachable
-//! instructions, instead of by data flow.
+//! instructions, instead of by data flow. In register form branches have no arguments, so that the
+//! operands are all that an instruction reads.
 
 use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::{Block, Function, Reg};
@@ -27,7 +28,7 @@ impl Facts {
         for &block in cfg.rpo() {
             for &inst in &body.blocks[block].insts {
                 let data = &body.insts[inst];
-                for reg in data.uses() {
+                for &reg in &data.args {
                     let reg = index(reg);
                     crosses_blocks[reg] |= assigned_in[reg] != Some(block);
                 }
@@ -100,12 +101,12 @@ impl LocalUses {
                     self.of_inst[i] = uses;
                 }
             }
-            for reg in data.uses() {
+            for &reg in &data.args {
                 self.counts[index(reg)] += 1;
             }
         }
         for &inst in insts {
-            for reg in body.insts[inst].uses() {
+            for &reg in &body.insts[inst].args {
                 self.counts[index(reg)] = 0;
             }
         }

@@ -36,18 +36,17 @@ use cupola_runtime::{CodegenOptions, ContextLayout, Feedback};
 use facts::{Facts, LocalUses};
 
 impl Code {
-    /// Encodes a verified register-form function. The result points to `feedback`, which has to
-    /// outlive it.
+    /// Encodes a verified register-form function, of which the graph and its loop headers are given.
+    /// The result points to `feedback`, which has to outlive it.
     pub fn encode(
         module: &Module,
         context: &ContextLayout,
         func: FuncId,
         body: &Function,
+        (cfg, loops): (&Cfg, &LoopHeaders),
         feedback: &Feedback,
         options: &CodegenOptions,
     ) -> Box<Code> {
-        let cfg = Cfg::compute(body);
-        let loops = LoopHeaders::compute(body, &cfg);
         let encoder = Encoder {
             module,
             context,
@@ -55,7 +54,7 @@ impl Code {
             feedback,
             fuel: options.fuel,
             layout: FrameLayout::of(body),
-            facts: Facts::compute(body, &cfg, &loops),
+            facts: Facts::compute(body, cfg, loops),
             loops,
             uses: LocalUses::new(body),
             words: Vec::with_capacity(body.insts.len() * 5),
@@ -70,7 +69,7 @@ impl Code {
             sigs: Vec::new(),
             outside_slots: Type::slots_of(&body.sig.results).max(1),
             next_block: None,
-            cfg: &cfg,
+            cfg,
         };
         encoder.encode(func)
     }
@@ -122,7 +121,7 @@ struct Encoder<'a> {
     fuel: bool,
     cfg: &'a Cfg,
     layout: FrameLayout,
-    loops: LoopHeaders,
+    loops: &'a LoopHeaders,
     facts: Facts,
     uses: LocalUses,
     words: Vec<u32>,

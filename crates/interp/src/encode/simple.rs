@@ -144,7 +144,7 @@ impl Encoder<'_> {
     /// Puts the operands of a pure instruction in the order in which a constant can be the last,
     /// and reads them.
     pub(super) fn operands(&mut self, inst: Inst) -> Operands {
-        let mut args = self.data(inst).args.clone();
+        let mut args: SmallVec<[Reg; 4]> = SmallVec::from_slice(&self.data(inst).args);
         let op = self.data(inst).op;
         if op.is_commutative() && args.len() == 2 && self.known(args[1]).is_none() {
             args.swap(0, 1);
@@ -156,7 +156,11 @@ impl Encoder<'_> {
             imm = Some((bits, params[params.len() - 1]));
             args.pop();
         }
-        Operands { slots: args.into_iter().map(|reg| self.read(reg)).collect(), imm }
+        let mut slots = SmallVec::new();
+        for reg in args {
+            slots.push(self.read(reg));
+        }
+        Operands { slots, imm }
     }
 
     pub(super) fn write_operands(&mut self, operands: &Operands) {

@@ -5,6 +5,7 @@
 pub mod forms;
 
 use cupola_interp::{Code, T0Stack};
+use cupola_ir::analysis::{Cfg, LoopHeaders};
 use cupola_ir::*;
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::*;
@@ -191,7 +192,10 @@ impl World {
         let body = self.bodies[func.as_u32() as usize].clone().expect("defined");
         let layout = FeedbackLayout::compute(&body, self.options.block_counts);
         let feedback = Box::new(Feedback::new(layout, self.budget, self.budget));
-        let code = Code::encode(&self.module, &self.layout, func, &body, &feedback, &self.options);
+        let cfg = Cfg::compute(&body);
+        let graph = (&cfg, &LoopHeaders::compute(&body, &cfg));
+        let code =
+            Code::encode(&self.module, &self.layout, func, &body, graph, &feedback, &self.options);
         let cell = self.cell(func);
         cell.t0.store((&raw const *code).cast_mut().cast(), Ordering::Release);
         cell.feedback.store(feedback.as_ptr(), Ordering::Release);

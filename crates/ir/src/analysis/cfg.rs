@@ -25,21 +25,27 @@ impl Cfg {
         let mut postorder = Vec::with_capacity(func.blocks.len());
         // An iterative depth-first search; deep graphs must not overflow the native stack.
         let mut visited = vec![false; func.blocks.len()];
+        // Of each block on the way, the targets that were not followed yet: those in front.
+        let targets = |block: Block| {
+            let last = func.blocks[block].insts.last();
+            last.map_or(&[][..], |&inst| &func.insts[inst].targets)
+        };
         let mut stack = Vec::new();
         if !func.blocks.is_empty() {
             visited[0] = true;
-            let entry = func.entry();
-            stack.push((entry, func.successors(entry).collect::<SmallVec<[Block; 4]>>()));
+            stack.push((func.entry(), targets(func.entry())));
         }
         while let Some((block, todo)) = stack.last_mut() {
             let block = *block;
-            match todo.pop() {
-                Some(succ) => {
+            match todo.split_last() {
+                Some((target, rest)) => {
+                    *todo = rest;
+                    let succ = target.block;
                     preds[succ].push(block);
                     let seen = &mut visited[succ.as_u32() as usize];
                     if !*seen {
                         *seen = true;
-                        stack.push((succ, func.successors(succ).collect()));
+                        stack.push((succ, targets(succ)));
                     }
                 }
                 None => {

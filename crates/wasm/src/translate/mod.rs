@@ -26,7 +26,6 @@ use cupola_ir::{
 };
 use emit::Emitter;
 use numeric::{load_op, pure_op, store_op};
-use smallvec::SmallVec;
 use stack::{Operand, Place, Stack};
 use wasmparser::{BinaryReader, MemArgTarget, Operator, OperatorsReader};
 
@@ -34,7 +33,7 @@ use wasmparser::{BinaryReader, MemArgTarget, Operator, OperatorsReader};
 pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Error> {
     let index = func.as_u32();
     let range = info.bodies[(index - info.imported_funcs) as usize].clone();
-    let start = range.start as u64;
+    let (start, bytes) = (range.start as u64, range.len());
     let mut reader = BinaryReader::new_features(&info.bytes[range], start, info.features);
     let mut validator = function_validator(info, index);
 
@@ -61,7 +60,7 @@ pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Err
         frames: Vec::new(),
         reachable: true,
         skipped: 0,
-        emit: Emitter::new(sig, &locals),
+        emit: Emitter::new(sig, &locals, bytes),
     };
     translator.enter_function(&ty.results);
     let mut operators = OperatorsReader::new(reader);
@@ -74,7 +73,7 @@ pub(crate) fn translate(info: &ModuleInfo, func: FuncId) -> Result<Function, Err
         translator.operator(&op, offset)?;
     }
     operators.finish()?;
-    Ok(translator.emit.func)
+    Ok(translator.emit.finish())
 }
 
 struct Translator<'a> {
@@ -253,9 +252,11 @@ impl Translator<'_> {
         imm: Imm,
         results: &[Type],
     ) -> Result<(), Error> {
-        let results: SmallVec<[_; 4]> =
-            results.iter().map(|&ty| self.stack.push_temp(&mut self.emit, ty)).collect();
-        self.emit.push(InstData::new(op, args, &results).with_imm(imm));
+        let mut inst = InstData::new(op, args, &[]).with_imm(imm);
+        for &ty in results {
+            inst.results.push(self.stack.push_temp(&mut self.emit, ty));
+        }
+        self.emit.push(inst);
         Ok(())
     }
 

@@ -64,7 +64,7 @@ impl Stack {
     }
 
     pub fn top(&self, count: usize) -> SmallVec<[Operand; 4]> {
-        self.entries[self.entries.len() - count..].iter().copied().collect()
+        SmallVec::from_slice(&self.entries[self.entries.len() - count..])
     }
 
     /// Pushes the result of an instruction; gives the register that has to take it.
@@ -88,8 +88,14 @@ impl Stack {
 
     /// Pops operands into registers, in the order in which they were pushed.
     pub fn pop_regs(&mut self, emit: &mut Emitter, count: usize) -> SmallVec<[Reg; 6]> {
-        let mut regs: SmallVec<[Reg; 6]> = (0..count).map(|_| self.pop_reg(emit)).collect();
-        regs.reverse();
+        let base = self.height() - count;
+        let mut regs = SmallVec::new();
+        for (height, operand) in self.entries.drain(base..).enumerate() {
+            if let Place::Local(local) = operand.place {
+                self.of_local[local as usize] -= 1;
+            }
+            regs.push(reg_of(emit, operand, base + height));
+        }
         regs
     }
 
@@ -132,5 +138,5 @@ pub(super) fn reg_of(emit: &mut Emitter, operand: Operand, height: usize) -> Reg
 
 /// Register types of values.
 pub(super) fn registers(types: &[Type]) -> SmallVec<[Type; 4]> {
-    types.iter().copied().collect()
+    SmallVec::from_slice(types)
 }
