@@ -67,8 +67,8 @@ pub struct Tuning {
     /// each sample in any of its loops. With 10 an activation lasts 0.1 ms or more; what is left
     /// sooner comes into the code for calls before it would leave at a loop.
     pub calls_per_sample: u32,
-    /// What the thresholds in samples are multiplied by for a loop whose function has an entry at
-    /// another loop.
+    /// What the thresholds of T2 and above are multiplied by for a loop whose function has such an
+    /// entry at another loop already, which most likely took over what ran.
     pub further_entry: f64,
     /// Nothing is compiled for T3 or above before the engine is this old, in nanoseconds: a
     /// program that ends before has nothing of it, and is not to start another process.
@@ -130,7 +130,7 @@ impl Tuning {
             t4_samples: 40,
             calls_per_sample: 10,
             further_entry: 4.0,
-            peak_after_ns: 20_000_000,
+            peak_after_ns: 50_000_000,
             decay: Decay { alpha: 0.1, interval_ns: 1_000_000_000 },
             max_deopts_per_version: 4,
             max_recompiles: 8,

@@ -70,8 +70,10 @@ fn check(options: &DumpArgs) -> Result<(), Failure> {
 
 fn find(module: &Module, name: &str) -> Result<FuncId, Failure> {
     let bare = name.strip_prefix('%').unwrap_or(name);
-    module.func(bare).ok_or_else(|| {
-        let ir = module.ir();
+    let ir = module.ir();
+    // Functions without a name are listed by their numbers, and found by what they are listed as.
+    let listed = || ir.funcs.keys().find(|&func| ir.func_name(func) == bare);
+    module.func(bare).or_else(listed).ok_or_else(|| {
         let names: Vec<String> =
             ir.funcs.keys().filter(|&f| !ir.is_import(f)).map(|f| ir.func_name(f)).collect();
         Failure::Input(format!("no function named `{bare}`; there are: {}", names.join(", ")))

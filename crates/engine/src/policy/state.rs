@@ -252,10 +252,26 @@ impl FuncState {
         }
     }
 
-    /// Code was installed.
+    /// Code was installed. Optimized code that is entered at a loop runs to the function's end, so
+    /// that the other loops, which may have become hot in the same activation, have to show again
+    /// that they run in lesser code.
     pub fn installed(&mut self, entry: EntryPoint, tier: Tier) {
         self.cancelled(entry, tier);
         self.entry_mut(entry).installed = tier;
+        if let (EntryPoint::Loop(id), true) = (entry, tier >= Tier::T2) {
+            let own = id.as_u32() as usize;
+            for (_, other) in self.loops.iter_mut().enumerate().filter(|&(i, _)| i != own) {
+                other.heat.cool();
+                other.samples.cool();
+            }
+        }
+    }
+
+    /// Whether another loop of the function than this one has code of a tier of at least `tier`.
+    pub(super) fn has_other_entry(&self, id: LoopId, tier: Tier) -> bool {
+        let own = id.as_u32() as usize;
+        let mut others = self.loops.iter().enumerate().filter(|&(i, _)| i != own);
+        others.any(|(_, other)| other.entry.installed >= tier)
     }
 
     /// The installed code was discarded, or invalidated by request; code of tier `fallback`

@@ -49,11 +49,14 @@ impl ThresholdPolicy {
 
     /// Heat at which an entry point is compiled for `tier`; none for T0.
     fn threshold(&self, state: &FuncState, entry: EntryPoint, tier: Tier) -> Option<f64> {
-        let events = match entry {
-            EntryPoint::Call => self.tuning.calls(tier),
-            EntryPoint::Loop(_) => self.tuning.back_edges(tier),
+        let (events, factor) = match entry {
+            EntryPoint::Call => (self.tuning.calls(tier), 1.0),
+            EntryPoint::Loop(id) if tier >= Tier::T2 && state.has_other_entry(id, tier) => {
+                (self.tuning.back_edges(tier), self.tuning.further_entry)
+            }
+            EntryPoint::Loop(_) => (self.tuning.back_edges(tier), 1.0),
         };
-        events.map(|events| f64::from(events) * self.backoff(state, tier))
+        events.map(|events| f64::from(events) * factor * self.backoff(state, tier))
     }
 
     /// What setbacks multiply thresholds by.
@@ -257,7 +260,7 @@ impl ThresholdPolicy {
         // A function that is soon left again comes into better code by its next call.
         let stays = calls <= samples.saturating_mul(self.tuning.calls_per_sample.into());
         if stays && !others().any(|(_, l)| is_awaited(l)) {
-            let has_entry = others().any(|(_, l)| l.entry.installed > running);
+            let has_entry = state.has_other_entry(loop_id, Tier::T3);
             let factor = if has_entry { self.tuning.further_entry } else { 1.0 };
             let current = state.loops[index].entry.installed.max(running);
             consider(EntryPoint::Loop(loop_id), current, factor);

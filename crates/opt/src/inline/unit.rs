@@ -6,9 +6,9 @@ use crate::env::{OptRequest, Profile};
 use crate::loops::osr;
 use crate::speculate::{self, Decisions};
 use crate::ssa::{ConstructOptions, Ticks};
-use cupola_ir::analysis::{Cfg, LoopHeaders};
+use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
 use cupola_ir::{Block, Effects, FuncId, Function, Imm, Op};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
 /// Constructs the SSA form of the requested function, with other functions of the module inlined.
@@ -43,6 +43,11 @@ fn template(
     let headers = cfg.as_ref().map(|cfg| LoopHeaders::compute(body, cfg));
     let is_back_edge = |from, to| cfg.as_ref().is_some_and(|cfg| cfg.is_back_edge(from, to));
     let is_header = |block| headers.as_ref().is_some_and(|all| all.loop_of(block).is_some());
+    let covered = match (&cfg, request.options.polls) {
+        (Some(cfg), true) => covered_headers(body, cfg),
+        _ => FxHashSet::default(),
+    };
+    let is_polled = |block| is_header(block) && !covered.contains(&block);
     let options = ConstructOptions {
         func: id,
         osr_header,
@@ -53,7 +58,7 @@ fn template(
         ticks: Ticks {
             fuel: request.options.fuel.then_some(&is_back_edge),
             deopts: request.options.force_deopts.then_some(&is_header),
-            polls: request.options.polls.then_some(&is_header),
+            polls: request.options.polls.then_some(&is_polled),
         },
     };
     let (mut func, mut info) = osr::construct(body, &options);
@@ -67,6 +72,21 @@ fn template(
         request.env.specializer(op)
     });
     Rc::new(Template::new(id, func, info, request.module))
+}
+
+/// The headers of loops each of whose iterations comes by the header of a loop inside of it: polls
+/// there serve for both.
+fn covered_headers(body: &Function, cfg: &Cfg) -> FxHashSet<Block> {
+    let dom = DomTree::compute(cfg);
+    let forest = LoopForest::compute(body, cfg, &dom);
+    let mut covered = FxHashSet::default();
+    for (_, inner) in forest.loops() {
+        let Some(outer) = inner.parent.map(|parent| forest.get(parent)) else { continue };
+        if outer.latches.iter().all(|&latch| dom.dominates(inner.header, latch)) {
+            covered.insert(outer.header);
+        }
+    }
+    covered
 }
 
 /// Whether a function in register form calls nothing and has at most `size` instructions, constants

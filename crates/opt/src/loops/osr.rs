@@ -81,7 +81,12 @@ pub fn construct(body: &Function, options: &ConstructOptions<'_>) -> (Function, 
     let ticks = options.ticks;
     let is_back_edge = |from, to| ticks.on_edge(peeled.block(from), peeled.block(to));
     let is_header = |block| ticks.deopts.is_some_and(|is| is(peeled.block(block)));
-    let is_polled = |block| ticks.polls.is_some_and(|is| is(peeled.block(block)));
+    // Copies are run through once, but for the loop that is entered, so that only that is worth a
+    // poll, which keeps all registers alive and is more code than most loops.
+    let is_polled = |block| {
+        let polls = !peeled.is_copy(block) || block == peeled.entry;
+        polls && ticks.polls.is_some_and(|is| is(peeled.block(block)))
+    };
     let inner = ConstructOptions {
         func: options.func,
         osr_header: Some(peeled.entry),
@@ -126,6 +131,10 @@ impl Peeled {
     fn inst(&self, inst: Inst) -> Inst {
         let copied = (inst.as_u32() as usize).checked_sub(self.first_inst);
         copied.map_or(inst, |index| self.insts[index])
+    }
+
+    fn is_copy(&self, block: Block) -> bool {
+        block.as_u32() as usize >= self.first_block
     }
 
     fn block(&self, block: Block) -> Block {
