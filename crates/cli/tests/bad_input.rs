@@ -42,7 +42,7 @@ fn bad_usage() {
         ("dump examples/fib.cir --stage asm --pass gvn", "--pass goes with --stage ssa"),
         ("dump examples/fib.cir --stage asm --tier 7", "tiers are 0, 1, 2 and 3"),
         ("dump examples/fib.cir --stage asm --tier 0", "T0 is an interpreter"),
-        ("dump examples/fib.cir --stage clif --tier 3", "this tier is not available"),
+        ("dump examples/fib.cir --stage clif --tier 4", "this tier is not available"),
         ("dump examples/fib.cir --stage ssa --osr 0", "`fib` has no loop0: it has 0 loops"),
         ("dump examples/loop.cir --stage register --osr 0", "--osr does not go"),
         ("completions tcsh", "bash, elvish, fish"),

@@ -55,6 +55,17 @@ fn every_level_is_used_and_named() {
     }
 }
 
+#[test]
+fn code_of_t3_is_shown() {
+    if has_peak("code_of_t3_is_shown") {
+        for (stage, expected) in [("asm", "t3 by llvm-O3"), ("clif", "define hidden")] {
+            let done = common::line(&format!("dump examples/fib.cir --tier 3 --stage {stage}"));
+            assert_eq!(done.code, Some(0), "{stage}: {}", done.stderr);
+            assert!(done.stdout.contains(expected), "{stage}: {}", done.stdout);
+        }
+    }
+}
+
 /// A loop goes through all steps, and each of them is another code generator's.
 #[test]
 fn the_ladder_is_climbed() {
