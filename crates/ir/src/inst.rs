@@ -81,12 +81,14 @@ pub enum Imm {
     Memory(MemId),
     /// Of accesses to globals.
     Global(GlobalId),
-    /// Of direct calls and comparisons with a function.
+    /// Of direct calls.
     Func(FuncId),
     /// Of calls of references.
     Sig(SigId),
     /// Of operations on tables.
     Table(TableId),
+    /// Of comparisons of a table's slot with a function.
+    TableFunc(TableId, FuncId),
     /// Of indirect calls: signature, table, feedback site.
     Indirect(SigId, TableId, SiteId),
     /// Of dialect instructions: operation, feedback site.

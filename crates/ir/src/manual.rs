@@ -94,7 +94,7 @@ fn form(op: Op) -> String {
         Format::Call => format!("T… = {op} %f(T…)"),
         Format::CallIndirect => format!("T… = {op} $t[A](T…) : (T…) -> (T…)"),
         Format::TableGet => format!("funcref = {op} $t, A"),
-        Format::FuncIs => format!("i32 = {op} %f, funcref"),
+        Format::TableHolds => format!("i32 = {op} $t, %f, A"),
         Format::CallRef => format!("T… = {op} funcref(T…) : (T…) -> (T…)"),
         Format::Dialect => format!("T… = {op} NAME(T…)"),
         Format::TrapIf => format!("{op} i32, CODE"),

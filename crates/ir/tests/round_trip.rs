@@ -96,7 +96,7 @@ fn line(op: Op) -> String {
             format!("x, y = {op} $t[i32](i32, f32) : (i32, f32) -> (i64, f64)")
         }
         Format::TableGet => format!("x = {op} $t, i32"),
-        Format::FuncIs => format!("x = {op} %f, ref"),
+        Format::TableHolds => format!("x = {op} $t, %f, i32"),
         Format::CallRef => format!("x, y = {op} ref(i32, f32) : (i32, f32) -> (i64, f64)"),
         Format::Dialect => format!("x = {op} a.b(i64)"),
         Format::TrapIf => format!("{op} i32, int_overflow"),

@@ -188,7 +188,7 @@ fn inlined_functions_and_their_deoptimizations() {
         let func = unit(&program, &env, generous(), None);
         check_ssa(&func);
         inlined += func.inlined.len();
-        known += func.insts.values().filter(|data| data.op == Op::FuncIs).count();
+        known += func.insts.values().filter(|data| data.op == Op::TableHolds).count();
         deep_frames += func.frame_states.values().filter(|s| s.frames.len() > 1).count();
         for args in ARGS {
             let Some(expected) = reference(&program, &args) else { continue };
@@ -464,7 +464,7 @@ fn targets_worth_a_comparison() {
         let (made, _) = inline::construct(&request);
         common::verify(module, func, &made, "targets");
         let imm = |data: &cupola_ir::InstData| match data.imm {
-            Imm::Func(func) if data.op == Op::FuncIs => Some(u64::from(func.as_u32()) + 1),
+            Imm::TableFunc(_, func) => Some(u64::from(func.as_u32()) + 1),
             _ => None,
         };
         made.insts.values().filter_map(imm).collect::<Vec<_>>()

@@ -91,6 +91,10 @@ pub struct VmTable {
     pub slots: *mut u64,
     /// Number of slots.
     pub len: u64,
+    /// Address of the first slot's key ([`VmCallKey::to_word`]), of a table of functions where an instance's context leads
+    /// to it; there are as many keys as slots. Only code of the instance that defines the table
+    /// reads them.
+    pub keys: *const u64,
 }
 
 impl VmTable {
@@ -98,6 +102,60 @@ impl VmTable {
     pub const SLOTS: u32 = offset_of!(VmTable, slots) as u32;
     /// Offset of [`VmTable::len`].
     pub const LEN: u32 = offset_of!(VmTable, len) as u32;
+    /// Offset of [`VmTable::keys`].
+    pub const KEYS: u32 = offset_of!(VmTable, keys) as u32;
+}
+
+/// What a slot of a table holds, for calls by the instance that defines the table. Most references
+/// there are to functions of that instance; calling one by its key leaves the context what it is.
+/// A context that is loaded from the reference would be waited for by all that the callee loads
+/// through it, and so by the calls that it makes in its turn (twice the time of a program that does
+/// little else).
+#[repr(C)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmCallKey {
+    /// One more than the function's [`VmFuncRef::sig`]; 0 if the slot is to be called by the
+    /// reference: null, or a function with another context.
+    pub sig: u32,
+    /// Where the function's [`FuncCell`] ends, in bytes from the start of the entry table; 0 as
+    /// above.
+    pub cell_end: u32,
+}
+
+impl VmCallKey {
+    /// Size of a key in bytes.
+    pub const SIZE: u32 = size_of::<VmCallKey>() as u32;
+    /// Offset of [`VmCallKey::sig`].
+    pub const SIG: u32 = offset_of!(VmCallKey, sig) as u32;
+    /// Offset of [`VmCallKey::cell_end`].
+    pub const CELL_END: u32 = offset_of!(VmCallKey, cell_end) as u32;
+
+    /// [`VmCallKey::sig`] of functions with this signature.
+    pub const fn sig_of(sig: u32) -> u32 {
+        sig + 1
+    }
+
+    /// [`VmCallKey::cell_end`] of a function.
+    pub fn cell_end_of(func: FuncId) -> u32 {
+        (func.as_u32() + 1) * FuncCell::SIZE
+    }
+
+    /// The key of a reference for calls by the instance with this context.
+    pub fn of(reference: &VmFuncRef, owner: *const VmContext) -> VmCallKey {
+        match std::ptr::eq(reference.context, owner) {
+            true => VmCallKey {
+                sig: VmCallKey::sig_of(reference.sig),
+                cell_end: VmCallKey::cell_end_of(FuncId::from_u32(reference.func)),
+            },
+            false => VmCallKey::default(),
+        }
+    }
+
+    /// The key as a word, whose upper half is [`VmCallKey::cell_end`].
+    pub fn to_word(self) -> u64 {
+        const { assert!(VmCallKey::SIG == 0 && VmCallKey::CELL_END == 4) };
+        u64::from(self.sig) | u64::from(self.cell_end) << 32
+    }
 }
 
 /// A function that can be called indirectly.

@@ -18,8 +18,8 @@ mod walk;
 
 pub use artifact::{Artifact, Member, PositionSite, Reloc, RelocKind, Symbol, TrapSite};
 pub use context::{
-    ContextLayout, EntryRecord, Fault, FuncCell, Place, VmContext, VmFuncRef, VmLimits, VmMemory,
-    VmTable,
+    ContextLayout, EntryRecord, Fault, FuncCell, Place, VmCallKey, VmContext, VmFuncRef, VmLimits,
+    VmMemory, VmTable,
 };
 pub use feedback::{Feedback, FeedbackLayout, FuncFeedback, LoopFeedback, SiteFeedback};
 pub use helpers::{Helper, HelperType};

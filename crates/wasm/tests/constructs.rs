@@ -411,3 +411,87 @@ fn references_pass_through_instances_of_a_store() {
         assert_eq!(count.get(store), Val::I32(40));
     }
 }
+
+/// Code above T1 calls what a table of its instance holds without looking at the reference where
+/// that is a function of the same instance: whatever writes the table must be seen by it.
+#[test]
+fn indirect_calls_see_every_write_of_a_table() {
+    let wat = r#"(module
+      (type $get (func (result i32)))
+      (import "env" "host" (func $host (type $get)))
+      (export "host" (func $host))
+      (global $me (mut i32) (i32.const 0))
+      (table $t (export "t") 4 20 funcref)
+      (table $u 4 funcref)
+      (elem (table $u) (i32.const 0) func $own $wide $own $twice)
+      (elem $passive func $twice $own)
+      (func $own (export "own") (result i32) (global.get $me))
+      (func $twice (result i32) (i32.mul (global.get $me) (i32.const 2)))
+      (func $wide (result i64) (i64.const 7))
+      (func (export "be") (param i32) (global.set $me (local.get 0)))
+      (func (export "call") (param i32) (result i32)
+        (call_indirect $t (type $get) (local.get 0)))
+      (func (export "set_own") (param i32) (table.set $t (local.get 0) (ref.func $own)))
+      (func (export "set_null") (param i32) (table.set $t (local.get 0) (ref.null func)))
+      (func (export "fill") (param i32) (table.fill $t (local.get 0) (ref.func $twice) (i32.const 2)))
+      (func (export "copy") (param i32)
+        (table.copy $t $u (local.get 0) (i32.const 0) (i32.const 4)))
+      (func (export "shift") (param i32)
+        (table.copy $t $t (i32.const 1) (local.get 0) (i32.const 3)))
+      (func (export "init") (param i32)
+        (table.init $t $passive (local.get 0) (i32.const 0) (i32.const 2)))
+      (func (export "grow") (param i32)
+        (drop (table.grow $t (ref.func $twice) (local.get 0)))))"#;
+    let bytes = wat::parse_str(wat).expect("the test's text is well-formed");
+    for mode in RunMode::ALL {
+        let engine = Engine::new(mode.config()).expect("the mode is valid");
+        let module = Module::new(&engine, "tables.wat", bytes.clone(), &Options::default())
+            .expect("the module is valid");
+        let store = &mut Store::new(&engine);
+        let mut imports = Imports::new();
+        imports.func("env", "host", |()| 77i32);
+        let [first, second] = [3, 500].map(|me| {
+            let new = Instance::new(store, &module, &imports).expect("all is provided");
+            new.call(store, "be", &[v(me)]).expect("it does not trap");
+            new
+        });
+        let table = first.table(store, "t").expect("it is exported");
+        let foreign = second.call(store, "own", &[]);
+        assert_eq!(foreign.expect("it does not trap"), [v(500)]);
+        let foreign = second.engine().export(store, "own").expect("it is exported");
+        let host = first.engine().export(store, "host").expect("it is exported");
+        let called = |store: &mut Store, slot: i32| match first.call(store, "call", &[v(slot)]) {
+            Ok(values) => Ok(values),
+            Err(error) => Err(error.trap_code().expect("it traps")),
+        };
+        let null = || Err(TrapCode::NullFunction);
+        let run = |store: &mut Store, name: &str, slot: i32| {
+            first.call(store, name, &[v(slot)]).expect("it does not trap");
+        };
+        for round in 0..12 {
+            run(store, "set_own", 1);
+            assert_eq!(called(store, 1), Ok(vec![v(3)]), "{}", mode.name);
+            assert!(table.set(store, 1, Ref::Func(Some(foreign))));
+            assert_eq!(called(store, 1), Ok(vec![v(500)]), "{}", mode.name);
+            assert!(table.set(store, 1, Ref::Func(Some(host))));
+            assert_eq!(called(store, 1), Ok(vec![v(77)]), "{}", mode.name);
+            run(store, "set_null", 1);
+            assert_eq!(called(store, 1), null(), "{}", mode.name);
+            run(store, "fill", 1);
+            assert_eq!(called(store, 1), Ok(vec![v(6)]), "{}", mode.name);
+            run(store, "copy", 0);
+            assert_eq!(called(store, 0), Ok(vec![v(3)]), "{}", mode.name);
+            assert_eq!(called(store, 1), Err(TrapCode::SignatureMismatch), "{}", mode.name);
+            assert_eq!(called(store, 3), Ok(vec![v(6)]), "{}", mode.name);
+            run(store, "shift", 0);
+            assert_eq!(called(store, 1), Ok(vec![v(3)]), "{}", mode.name);
+            run(store, "init", 1);
+            assert_eq!(called(store, 1), Ok(vec![v(6)]), "{}", mode.name);
+            assert_eq!(called(store, 2), Ok(vec![v(3)]), "{}", mode.name);
+            let outside = 4 + round;
+            assert_eq!(called(store, outside), Err(TrapCode::TableOutOfBounds), "{}", mode.name);
+            run(store, "grow", 1);
+            assert_eq!(called(store, outside), Ok(vec![v(6)]), "{}", mode.name);
+        }
+    }
+}

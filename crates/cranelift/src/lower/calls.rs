@@ -13,7 +13,9 @@ use cranelift_codegen::isa::CallConv;
 use cupola_ir::{
     DialectOpId, EntryKind, FuncId, InstData, Reg, SigId, SiteId, TableId, TrapCode, Type,
 };
-use cupola_runtime::{FuncCell, Helper, HelperType, Symbol, VmContext, VmFuncRef, VmTable, abi};
+use cupola_runtime::{
+    FuncCell, Helper, HelperType, Place, Symbol, VmCallKey, VmContext, VmFuncRef, VmTable, abi,
+};
 use smallvec::SmallVec;
 
 /// What a signature imported into a Cranelift function is of.
@@ -27,6 +29,16 @@ pub(super) enum SigKey {
 
 /// Arguments of a native call.
 pub(super) type Args = SmallVec<[Value; 8]>;
+
+/// A slot of a table.
+pub(super) struct Slot {
+    /// The table's [`VmTable`] is at this address plus this offset.
+    at: Value,
+    offset: u32,
+    index: Value,
+    /// Whether the instance defines the table.
+    is_own: bool,
+}
 
 impl Lower<'_, '_> {
     pub(super) fn sig(&mut self, key: SigKey) -> ir::SigRef {
@@ -117,8 +129,14 @@ impl Lower<'_, '_> {
         let Some((&index, operands)) = inst.args.split_last() else {
             unreachable!("the verifier gives an indirect call its index")
         };
-        let callee = self.table_slot(table, index);
-        self.call_through(inst, sig, callee, operands);
+        let slot = self.table_slot(table, index);
+        match self.key(&slot) {
+            Some(key) if self.ssa => self.call_by_key(inst, sig, &slot, key, operands),
+            _ => {
+                let callee = self.reference(&slot);
+                self.call_through(inst, sig, callee, operands);
+            }
+        }
     }
 
     pub(super) fn call_ref(&mut self, inst: &InstData, sig: SigId) {
@@ -129,35 +147,99 @@ impl Lower<'_, '_> {
         self.call_through(inst, sig, callee, operands);
     }
 
-    /// The reference in a slot of a table.
-    pub(super) fn table_slot(&mut self, table: TableId, index: Reg) -> Value {
+    /// A slot of a table, which is checked to be there.
+    pub(super) fn table_slot(&mut self, table: TableId, index: Reg) -> Slot {
         let index = self.value(index);
         let index = match self.module.tables[table].table64 {
             true => index,
             false => self.b.ins().uextend(types::I64, index),
         };
-        let (at, table) = self.place(self.request.context.table(table));
-        let len = self.state_field(types::I64, at, table + VmTable::LEN);
+        let place = self.request.context.table(table);
+        let (at, offset) = self.place(place);
+        let len = self.state_field(types::I64, at, offset + VmTable::LEN);
         let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
         self.b.ins().trapnz(outside, cl_trap(TrapCode::TableOutOfBounds));
-        let slots = self.state_field(types::I64, at, table + VmTable::SLOTS);
-        let offset = self.b.ins().ishl_imm_u(index, 3);
-        let slot = self.b.ins().iadd(slots, offset);
-        self.state_field(types::I64, slot, 0)
+        Slot { at, offset, index, is_own: matches!(place, Place::Inline(_)) }
     }
 
-    /// Whether a reference is the instance's own to a function.
-    pub(super) fn func_is(&mut self, inst: &InstData, func: FuncId) {
-        let reference = self.value(inst.args[0]);
-        let own = self.fixed_field(self.ctx, VmContext::FUNC_REFS);
-        let offset = i64::from(func.as_u32()) * i64::from(VmFuncRef::SIZE);
-        let own = self.b.ins().iadd_imm_s(own, offset);
-        let truth = self.b.ins().icmp(IntCC::Equal, reference, own);
+    /// The reference in a slot.
+    pub(super) fn reference(&mut self, slot: &Slot) -> Value {
+        let slots = self.state_field(types::I64, slot.at, slot.offset + VmTable::SLOTS);
+        let offset = self.b.ins().ishl_imm_u(slot.index, 3);
+        let address = self.b.ins().iadd(slots, offset);
+        self.state_field(types::I64, address, 0)
+    }
+
+    /// Address of a slot's key, if the instance defines the table.
+    fn key(&mut self, slot: &Slot) -> Option<Value> {
+        const { assert!(VmCallKey::SIZE == 8) };
+        if !slot.is_own {
+            return None;
+        }
+        let keys = self.state_field(types::I64, slot.at, slot.offset + VmTable::KEYS);
+        let offset = self.b.ins().ishl_imm_u(slot.index, 3);
+        Some(self.b.ins().iadd(keys, offset))
+    }
+
+    /// Whether a slot holds the instance's own reference to a function.
+    pub(super) fn table_holds(&mut self, inst: &InstData, table: TableId, func: FuncId) {
+        let slot = self.table_slot(table, inst.args[0]);
+        let truth = match self.key(&slot) {
+            Some(key) => {
+                let end = self.state_field(types::I32, key, VmCallKey::CELL_END);
+                let own = i64::from(VmCallKey::cell_end_of(func));
+                self.b.ins().icmp_imm_u(IntCC::Equal, end, own)
+            }
+            None => {
+                let reference = self.reference(&slot);
+                let own = self.fixed_field(self.ctx, VmContext::FUNC_REFS);
+                let offset = i64::from(func.as_u32()) * i64::from(VmFuncRef::SIZE);
+                let own = self.b.ins().iadd_imm_s(own, offset);
+                self.b.ins().icmp(IntCC::Equal, reference, own)
+            }
+        };
         self.def_truth(inst.results[0], truth);
     }
 
-    /// Calls what a reference leads to, if it is not null and has this signature.
-    fn call_through(&mut self, inst: &InstData, sig: SigId, callee: Value, operands: &[Reg]) {
+    /// Calls the function in a slot with the instance's own context where the key has the wanted
+    /// signature, else what the reference leads to.
+    fn call_by_key(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        slot: &Slot,
+        key: Value,
+        operands: &[Reg],
+    ) {
+        let (own, other, call) = (self.b.create_block(), self.cold_block(), self.b.create_block());
+        let context = self.b.append_block_param(call, types::I64);
+        let entry = self.b.append_block_param(call, types::I64);
+        let found = self.state_field(types::I32, key, VmCallKey::SIG);
+        let wanted = VmCallKey::sig_of(self.request.context.sig_id(sig));
+        let right = self.b.ins().icmp_imm_u(IntCC::Equal, found, i64::from(wanted));
+        self.b.ins().brif(right, own, &[], other, &[]);
+
+        self.start_sealed(own);
+        let end = self.state_field(types::I32, key, VmCallKey::CELL_END);
+        let end = self.b.ins().uextend(types::I64, end);
+        let funcs = self.fixed_field(self.ctx, VmContext::FUNCS);
+        let end = self.b.ins().iadd(funcs, end);
+        let to_entry = FuncCell::ENTRY as i32 - FuncCell::SIZE as i32;
+        let own_entry = self.b.ins().load(types::I64, self.flags.state, end, to_entry);
+        self.b.ins().jump(call, &[self.ctx.into(), own_entry.into()]);
+
+        self.start_sealed(other);
+        let callee = self.reference(slot);
+        let (its_context, cell) = self.checked(sig, callee);
+        let its_entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
+        self.b.ins().jump(call, &[its_context.into(), its_entry.into()]);
+
+        self.start_sealed(call);
+        self.call_entry(inst, sig, (context, entry), operands);
+    }
+
+    /// Context and cell of a reference that is checked to be not null and of this signature.
+    fn checked(&mut self, sig: SigId, callee: Value) -> (Value, Value) {
         self.b.ins().trapz(callee, cl_trap(TrapCode::NullFunction));
         let found = self.state_field(types::I32, callee, VmFuncRef::SIG);
         let wanted = i64::from(self.request.context.sig_id(sig));
@@ -165,6 +247,12 @@ impl Lower<'_, '_> {
         self.b.ins().trapnz(wrong, cl_trap(TrapCode::SignatureMismatch));
         let context = self.state_field(types::I64, callee, VmFuncRef::CONTEXT);
         let cell = self.state_field(types::I64, callee, VmFuncRef::CELL);
+        (context, cell)
+    }
+
+    /// Calls what a reference leads to, if it is not null and has this signature.
+    fn call_through(&mut self, inst: &InstData, sig: SigId, callee: Value, operands: &[Reg]) {
+        let (context, cell) = self.checked(sig, callee);
         self.call_cell(inst, sig, (context, cell), operands);
     }
 
@@ -177,6 +265,17 @@ impl Lower<'_, '_> {
         operands: &[Reg],
     ) {
         let entry = self.state_field(types::I64, cell, FuncCell::ENTRY);
+        self.call_entry(inst, sig, (context, entry), operands);
+    }
+
+    /// Calls code at an address with a context.
+    fn call_entry(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        (context, entry): (Value, Value),
+        operands: &[Reg],
+    ) {
         let results = &self.module.sigs[sig].results;
         let args = self.native_args(context, results, operands);
         let sig = self.sig(SigKey::Sig(sig));

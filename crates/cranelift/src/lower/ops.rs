@@ -344,7 +344,7 @@ impl<'a> Lower<'a, '_> {
             Op::DeoptTick => self.deopt_tick(inst),
             Op::FuelTick => self.consume_fuel(),
             Op::MemorySize | Op::MemoryGrow | Op::MemoryBase | Op::MemoryLen | Op::GlobalGet
-            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::TableGet | Op::FuncIs
+            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::TableGet | Op::TableHolds
             | Op::CallRef | Op::Dialect | Op::TrapIf | Op::Trap | Op::DeoptUnless | Op::Deopt
             | Op::OsrPoll => self.inst_of_entity(inst),
         }
@@ -370,10 +370,11 @@ impl<'a> Lower<'a, '_> {
                 self.call_indirect(inst, sig, table);
             }
             (Op::TableGet, Imm::Table(table)) => {
-                let reference = self.table_slot(table, inst.args[0]);
+                let slot = self.table_slot(table, inst.args[0]);
+                let reference = self.reference(&slot);
                 self.def(inst.results[0], reference);
             }
-            (Op::FuncIs, Imm::Func(func)) => self.func_is(inst, func),
+            (Op::TableHolds, Imm::TableFunc(table, func)) => self.table_holds(inst, table, func),
             (Op::CallRef, Imm::Sig(sig)) => self.call_ref(inst, sig),
             (Op::Dialect, Imm::Dialect(op, site)) => self.dialect(inst, op, site),
             (Op::TrapIf, Imm::Trap(code)) => self.trap_if(inst, code),

@@ -14,8 +14,8 @@ use cupola_ir::{
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::{
     Artifact, CodeGenerator, CodegenOptions, CompileError, CompileRequest, ContextLayout, Feedback,
-    FeedbackLayout, Frame, FuncCell, Services, Symbol, Tier, Trap, VmContext, VmFuncRef, VmLimits,
-    VmMemory, VmTable, arch, signals,
+    FeedbackLayout, Frame, FuncCell, Services, Symbol, Tier, Trap, VmCallKey, VmContext, VmFuncRef,
+    VmLimits, VmMemory, VmTable, arch, signals,
 };
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use std::cell::{Cell, RefCell};
@@ -50,6 +50,7 @@ pub struct World {
     cells: Box<[FuncCell]>,
     func_refs: Box<[VmFuncRef]>,
     tables: Vec<Vec<*const VmFuncRef>>,
+    keys: Vec<Vec<u64>>,
     memories: Vec<Reserved>,
     context: Vec<u128>,
     code: RefCell<Vec<(Artifact, CodeBlock)>>,
@@ -146,6 +147,7 @@ impl World {
             cells,
             func_refs: Box::new([]),
             tables: Vec::new(),
+            keys: Vec::new(),
             memories,
             context,
             code: RefCell::default(),
@@ -195,7 +197,14 @@ impl World {
                 base.add(self.layout.memory(id).offset() as usize).cast::<VmMemory>().write(vm);
             }
             for (id, table) in module.tables.keys().zip(&mut self.tables) {
-                let vm = VmTable { slots: table.as_mut_ptr().cast(), len: table.len() as u64 };
+                let key = |reference: &*const VmFuncRef| {
+                    let key = |reference: &VmFuncRef| VmCallKey::of(reference, ctx);
+                    reference.as_ref().map(key).unwrap_or_default().to_word()
+                };
+                self.keys.push(table.iter().map(key).collect());
+                let keys = self.keys.last().expect("just pushed").as_ptr();
+                let (slots, len) = (table.as_mut_ptr().cast(), table.len() as u64);
+                let vm = VmTable { slots, len, keys };
                 base.add(self.layout.table(id).offset() as usize).cast::<VmTable>().write(vm);
             }
             for func in module.funcs.keys().filter(|&func| module.is_import(func)) {

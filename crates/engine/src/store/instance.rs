@@ -233,7 +233,9 @@ impl InstanceInner {
             }
             for (id, table) in ir.tables.keys().zip(&self.tables) {
                 match layout.table(id) {
-                    place @ Place::Inline(_) => table.as_ref().set_place(at(place).cast()),
+                    place @ Place::Inline(_) => {
+                        table.as_ref().set_place(at(place).cast(), NonNull::new(ctx));
+                    }
                     place => at(place).cast::<*mut VmTable>().write(table.as_ref().place()),
                 }
             }

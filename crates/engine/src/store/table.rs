@@ -3,7 +3,7 @@
 use super::{AsStore, AsStoreMut, Handle, Ref, StoreInner};
 use crate::error::Error;
 use cupola_ir::{RefType, TableDecl};
-use cupola_runtime::VmTable;
+use cupola_runtime::{VmCallKey, VmContext, VmFuncRef, VmTable};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -15,11 +15,58 @@ pub(crate) struct TableInner {
     pub table64: bool,
     /// Greatest number of slots, as declared.
     pub max: Option<u64>,
-    slots: RefCell<Vec<u64>>,
+    slots: RefCell<Slots>,
     /// Where generated code reads address and length of the slots: in the context of the instance
     /// that defines the table, or `own`.
     place: Cell<*mut VmTable>,
     own: UnsafeCell<VmTable>,
+}
+
+/// The references of a table, and what calls by the instance that defines it look at.
+#[derive(Default)]
+struct Slots {
+    words: Vec<u64>,
+    /// As many as there are words, if there is an owner, each [`VmCallKey::to_word`].
+    keys: Vec<u64>,
+    /// The context of the instance that defines the table, if its elements are functions.
+    owner: Option<NonNull<VmContext>>,
+}
+
+impl Slots {
+    fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Changes words of a range, and the keys with them.
+    fn change(&mut self, range: Range<usize>, by: impl FnOnce(&mut [u64])) {
+        by(&mut self.words[range.clone()]);
+        self.update_keys(range);
+    }
+
+    fn update_keys(&mut self, range: Range<usize>) {
+        let Some(owner) = self.owner else { return };
+        for (key, &word) in self.keys[range.clone()].iter_mut().zip(&self.words[range]) {
+            // SAFETY: words of a table of functions are null or references of its store.
+            let reference = unsafe { (word as *const VmFuncRef).as_ref() };
+            let of = |reference| VmCallKey::of(reference, owner.as_ptr());
+            *key = reference.map(of).unwrap_or_default().to_word();
+        }
+    }
+
+    /// Adds slots up to `new`; gives whether there was room.
+    fn grow(&mut self, new: usize, word: u64) -> bool {
+        let old = self.len();
+        let keys = if self.owner.is_some() { new } else { 0 };
+        if self.words.try_reserve(new - old).is_err()
+            || self.keys.try_reserve(keys.saturating_sub(old)).is_err()
+        {
+            return false;
+        }
+        self.words.resize(new, word);
+        self.keys.resize(keys, 0);
+        self.update_keys(old..new);
+        true
+    }
 }
 
 impl TableInner {
@@ -36,25 +83,31 @@ impl TableInner {
             element: decl.element,
             table64: decl.table64,
             max: decl.max,
-            slots: vec![0; decl.min as usize].into(),
+            slots: Slots { words: vec![0; decl.min as usize], ..Slots::default() }.into(),
             place: Cell::new(ptr::null_mut()),
-            own: UnsafeCell::new(VmTable { slots: ptr::null_mut(), len: 0 }),
+            own: UnsafeCell::new(VmTable { slots: ptr::null_mut(), len: 0, keys: ptr::null() }),
         };
         let place = store.tables.alloc(table);
         // SAFETY: just allocated.
         let table = unsafe { place.as_ref() };
         // SAFETY: `own` is used for nothing else.
-        unsafe { table.set_place(table.own.get()) };
+        unsafe { table.set_place(table.own.get(), None) };
         Ok(place)
     }
 
-    /// Lets generated code find the slots by `place`.
+    /// Lets generated code find the slots, which are all null, by `place`, and that of `owner` call
+    /// functions by their keys.
     ///
     /// # Safety
     /// `place` must stay valid as long as the store, and be written by nobody else.
-    pub unsafe fn set_place(&self, place: *mut VmTable) {
+    pub unsafe fn set_place(&self, place: *mut VmTable, owner: Option<NonNull<VmContext>>) {
         self.place.set(place);
-        self.publish(&mut self.slots.borrow_mut());
+        let mut slots = self.slots.borrow_mut();
+        slots.owner = owner.filter(|_| self.element == RefType::Func);
+        if slots.owner.is_some() {
+            slots.keys = vec![0; slots.len()];
+        }
+        self.publish(&mut slots);
     }
 
     /// Where generated code finds the slots.
@@ -62,8 +115,12 @@ impl TableInner {
         self.place.get()
     }
 
-    fn publish(&self, slots: &mut Vec<u64>) {
-        let vm = VmTable { slots: slots.as_mut_ptr(), len: slots.len() as u64 };
+    fn publish(&self, slots: &mut Slots) {
+        let vm = VmTable {
+            slots: slots.words.as_mut_ptr(),
+            len: slots.len() as u64,
+            keys: slots.keys.as_ptr(),
+        };
         // SAFETY: the place is valid (`set_place`); generated code reads it anew behind everything
         // that writes instance state.
         unsafe { self.place.get().write(vm) }
@@ -78,9 +135,11 @@ impl TableInner {
     pub fn write(&self, start: u64, words: impl ExactSizeIterator<Item = u64>) -> bool {
         let mut slots = self.slots.borrow_mut();
         let Some(range) = range(start, words.len() as u64, slots.len()) else { return false };
-        for (slot, word) in slots[range].iter_mut().zip(words) {
-            *slot = word;
-        }
+        slots.change(range, |slots| {
+            for (slot, word) in slots.iter_mut().zip(words) {
+                *slot = word;
+            }
+        });
         true
     }
 
@@ -91,8 +150,9 @@ impl TableInner {
         if new > limit(store, self.max, self.table64) {
             return None;
         }
-        slots.try_reserve(new as usize - old).ok()?;
-        slots.resize(new as usize, word);
+        if !slots.grow(new as usize, word) {
+            return None;
+        }
         self.publish(&mut slots);
         Some(old as u64)
     }
@@ -147,7 +207,7 @@ impl Table {
     pub fn get(self, store: &impl AsStore, index: u64) -> Option<Ref> {
         let store = store.as_store().0;
         let table = self.0.get(store);
-        let word = *table.slots.borrow().get(usize::try_from(index).ok()?)?;
+        let word = *table.slots.borrow().words.get(usize::try_from(index).ok()?)?;
         // SAFETY: slots hold references of the table's kind in its store.
         Some(unsafe { Ref::from_word(store, table.element, word) })
     }
@@ -173,7 +233,7 @@ impl Table {
         let mut slots = table.slots.borrow_mut();
         match range(start, count, slots.len()) {
             Some(range) if to.ty() == table.element => {
-                slots[range].fill(to.to_word(store));
+                slots.change(range, |slots| slots.fill(to.to_word(store)));
                 true
             }
             _ => false,
@@ -200,10 +260,13 @@ impl Table {
             return false;
         }
         if self == from {
-            target.slots.borrow_mut().copy_within(from_range, to_range.start);
+            let mut slots = target.slots.borrow_mut();
+            slots.words.copy_within(from_range, to_range.start);
+            slots.update_keys(to_range);
         } else {
             let source = source.slots.borrow();
-            target.slots.borrow_mut()[to_range].copy_from_slice(&source[from_range]);
+            let from = &source.words[from_range];
+            target.slots.borrow_mut().change(to_range, |slots| slots.copy_from_slice(from));
         }
         true
     }

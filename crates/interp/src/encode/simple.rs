@@ -113,10 +113,11 @@ impl Encoder<'_> {
                 self.begin(inst, plain::table_get);
                 self.words.extend([dest, place, index]);
             }
-            (Format::FuncIs, Imm::Func(func)) => {
-                let reference = self.read(data.args[0]);
-                self.begin(inst, plain::func_is);
-                self.words.extend([dest, func.as_u32(), reference]);
+            (Format::TableHolds, Imm::TableFunc(table, func)) => {
+                let index = self.read(data.args[0]);
+                let place = self.context.table(table).to_word();
+                self.begin(inst, plain::table_holds);
+                self.words.extend([dest, place, index, func.as_u32()]);
             }
             (Format::CallRef, Imm::Sig(sig)) => self.call_ref(inst, sig, dest),
             (Format::Dialect, Imm::Dialect(..)) => self.dialect(inst, dest),

@@ -319,24 +319,33 @@ pub(crate) extern "C-unwind" fn memory_len(ip: Ip, fp: Fp, st: &mut State, mem: 
 
 /// `table.get`: the result's slot, the table's place, the index's slot.
 pub(crate) extern "C-unwind" fn table_get(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    let Some(reference) = table_slot(ip, fp, st) else {
+        return raise(ip, fp, st, TrapCode::TableOutOfBounds);
+    };
+    fp.set(ip.word(DEST), reference);
+    next(ip.skip(DEST + 3), fp, st, mem)
+}
+
+/// `table.holds`: the result's slot, the table's place, the index's slot, the function.
+pub(crate) extern "C-unwind" fn table_holds(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
+    let Some(reference) = table_slot(ip, fp, st) else {
+        return raise(ip, fp, st, TrapCode::TableOutOfBounds);
+    };
+    // SAFETY: the context is this entry's; the function is one of its module.
+    let own = unsafe { (*st.ctx).func_refs.add(ip.word(DEST + 3) as usize) };
+    fp.set(ip.word(DEST), u64::from(reference == own as u64));
+    next(ip.skip(DEST + 4), fp, st, mem)
+}
+
+/// The reference in a table's slot, if there is such a slot; the words are the table's place and
+/// the index's slot.
+fn table_slot(ip: Ip, fp: Fp, st: &mut State) -> Option<u64> {
     // SAFETY: the place is that of a table of the instance.
     let table = unsafe { &*st.place::<VmTable>(ip.word(DEST + 1)) };
     // One of 32 bits stands in its slot extended with zeros.
     let index = fp.get(ip.word(DEST + 2));
-    if index >= table.len {
-        return raise(ip, fp, st, TrapCode::TableOutOfBounds);
-    }
     // SAFETY: the index is within the table.
-    fp.set(ip.word(DEST), unsafe { *table.slots.add(index as usize) });
-    next(ip.skip(DEST + 3), fp, st, mem)
-}
-
-/// `func.is`: the result's slot, the function, the reference's slot.
-pub(crate) extern "C-unwind" fn func_is(ip: Ip, fp: Fp, st: &mut State, mem: Mem) -> Flow {
-    // SAFETY: the context is this entry's; the function is one of its module.
-    let own = unsafe { (*st.ctx).func_refs.add(ip.word(DEST + 1) as usize) };
-    fp.set(ip.word(DEST), u64::from(fp.get(ip.word(DEST + 2)) == own as u64));
-    next(ip.skip(DEST + 3), fp, st, mem)
+    (index < table.len).then(|| unsafe { *table.slots.add(index as usize) })
 }
 
 fn trap_code(word: u32) -> TrapCode {

@@ -130,7 +130,9 @@ impl World {
                 self.tables.push(slots);
                 let slots = self.tables.last_mut().expect("just pushed");
                 let place = ctx.byte_add(self.layout.table(id).offset() as usize).cast::<VmTable>();
-                place.write(VmTable { slots: slots.as_mut_ptr().cast(), len: slots.len() as u64 });
+                let (slots, len) = (slots.as_mut_ptr().cast(), slots.len() as u64);
+                // T0 calls by references only.
+                place.write(VmTable { slots, len, keys: std::ptr::null() });
             }
             for (id, global) in &self.module.globals {
                 ctx.byte_add(self.layout.global(id).offset() as usize)

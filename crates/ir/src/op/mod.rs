@@ -126,7 +126,7 @@ pub enum Format {
     /// A table of functions; one index; one reference.
     TableGet,
     /// A function; one reference; one i32 result.
-    FuncIs,
+    TableHolds,
     /// A signature; operands after it, then a reference; results after it.
     CallRef,
     /// A dialect operation; operands and results after its declaration.
@@ -202,8 +202,8 @@ macro_rules! special_format {
     (table_get) => {
         Format::TableGet
     };
-    (func_is) => {
-        Format::FuncIs
+    (table_holds) => {
+        Format::TableHolds
     };
     (call_ref) => {
         Format::CallRef

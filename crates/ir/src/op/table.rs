@@ -382,9 +382,9 @@ macro_rules! for_each_op {
             CallIndirect "call_indirect" call_indirect [calls];
             /// The reference in a slot of a table of functions.
             TableGet "table.get" table_get [reads_state traps];
-            /// 1 if the operand is the instance's reference to this function, which the module
-            /// defines, else 0.
-            FuncIs "func.is" func_is [];
+            /// 1 if the slot of a table of functions holds the instance's reference to this
+            /// function, which the module defines, else 0.
+            TableHolds "table.holds" table_holds [reads_state traps];
             /// Calls the function that the last operand refers to.
             CallRef "call_ref" call_ref [calls];
             /// An operation of a language, opaque to the engine; its declaration gives types and effects.

@@ -320,11 +320,12 @@ impl Printer<'_> {
                 let comma = if inst.args.is_empty() { "" } else { ", " };
                 put(self.out, format_args!(" {}{comma}{args}", self.names.global(global)));
             }
-            (Format::FuncIs, Imm::Func(func)) => {
-                put(self.out, format_args!(" {}, {args}", self.names.func(func)));
-            }
             (_, Imm::Table(table)) => {
                 put(self.out, format_args!(" {}, {args}", self.names.table(table)));
+            }
+            (_, Imm::TableFunc(table, func)) => {
+                let (table, func) = (self.names.table(table), self.names.func(func));
+                put(self.out, format_args!(" {table}, {func}, {args}"));
             }
             (_, Imm::Func(func)) => {
                 put(self.out, format_args!(" {}({args})", self.names.func(func)))

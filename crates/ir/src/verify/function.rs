@@ -163,7 +163,7 @@ impl Checker<'_> {
             (Format::GlobalGet | Format::GlobalSet, Imm::Global(global)) => {
                 module.globals.is_valid(global).then_some(()).ok_or(global.to_string())
             }
-            (Format::Call | Format::FuncIs, Imm::Func(callee)) => {
+            (Format::Call, Imm::Func(callee)) => {
                 let valid = module.funcs.get(callee).is_some_and(|f| module.sigs.is_valid(f.sig));
                 valid.then_some(()).ok_or(callee.to_string())
             }
@@ -174,6 +174,11 @@ impl Checker<'_> {
             }
             (Format::TableGet, Imm::Table(table)) => {
                 module.tables.is_valid(table).then_some(()).ok_or(table.to_string())
+            }
+            (Format::TableHolds, Imm::TableFunc(table, func)) => {
+                let func_ok = module.funcs.is_valid(func).then_some(()).ok_or(func.to_string());
+                let table_ok = module.tables.is_valid(table).then_some(()).ok_or(table.to_string());
+                func_ok.and(table_ok)
             }
             (Format::CallRef, Imm::Sig(sig)) => {
                 module.sigs.is_valid(sig).then_some(()).ok_or(sig.to_string())

@@ -69,8 +69,9 @@ impl Checker<'_> {
                 let index = module.tables[table].index_type();
                 module.sigs[sig].params.iter().copied().chain([index]).collect()
             }
-            (Format::TableGet, Imm::Table(table)) => smallvec![module.tables[table].index_type()],
-            (Format::FuncIs, _) => smallvec![Type::FuncRef],
+            (_, Imm::Table(table) | Imm::TableFunc(table, _)) => {
+                smallvec![module.tables[table].index_type()]
+            }
             (Format::CallRef, Imm::Sig(sig)) => {
                 module.sigs[sig].params.iter().copied().chain([Type::FuncRef]).collect()
             }
@@ -145,13 +146,13 @@ impl Checker<'_> {
                 let name = self.module.globals[global].name.clone();
                 Err(format!("the global ${} is not mutable", name.unwrap_or(global.to_string())))
             }
-            (Format::CallIndirect, Imm::Indirect(_, table, _)) | (_, Imm::Table(table))
+            (_, Imm::Indirect(_, table, _) | Imm::Table(table) | Imm::TableFunc(table, _))
                 if self.module.tables[table].element != RefType::Func =>
             {
                 let name = self.module.tables[table].name.clone();
                 Err(format!("the table ${} has no functions", name.unwrap_or(table.to_string())))
             }
-            (Format::FuncIs, Imm::Func(func)) if self.module.is_import(func) => {
+            (_, Imm::TableFunc(_, func)) if self.module.is_import(func) => {
                 let name = self.module.funcs[func].name.clone();
                 Err(format!("the function %{} is imported", name.unwrap_or(func.to_string())))
             }

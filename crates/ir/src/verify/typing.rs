@@ -31,7 +31,7 @@ pub(crate) fn result_types(module: &Module, inst: &InstData) -> ResultTypes {
         (Format::MemorySize | Format::MemoryGrow, Imm::Memory(memory)) => {
             known(smallvec![module.memories[memory].address_type()])
         }
-        (Format::DeoptTick | Format::FuncIs, _) => known(smallvec![Type::I32]),
+        (Format::DeoptTick | Format::TableHolds, _) => known(smallvec![Type::I32]),
         (Format::TableGet, _) => known(smallvec![Type::FuncRef]),
         (Format::CallRef, Imm::Sig(sig)) => known(module.sigs[sig].results.clone()),
         (Format::MemoryBase | Format::MemoryLen, _) => known(smallvec![Type::I64]),

@@ -5,15 +5,17 @@
 //! from the entry table every time, so that the engine replaces code by one store.
 
 use super::Lower;
+use super::control::EXPECTED;
 use crate::error::{Result, codegen};
 use cupola_ir::{
     DialectOpId, FuncId, Function, InstData, Op, Reg, SigId, SiteId, TableId, TrapCode, Type,
 };
-use cupola_runtime::{FuncCell, Helper, VmContext, VmFuncRef, VmTable, abi};
+use cupola_runtime::{FuncCell, Helper, Place, VmCallKey, VmContext, VmFuncRef, VmTable, abi};
 use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
 use inkwell::values::{
-    BasicMetadataValueEnum, BasicValueEnum, CallSiteValue, IntValue, PointerValue, ValueKind,
+    BasicMetadataValueEnum, BasicValueEnum, CallSiteValue, IntValue, PhiValue, PointerValue,
+    ValueKind,
 };
 
 /// How many slots the buffer of a function needs: for frame states, for operands and results of
@@ -40,6 +42,16 @@ pub(super) fn calls_functions(code: &Function) -> bool {
     let blocks = code.block_order();
     let mut insts = blocks.iter().flat_map(|&block| &code.blocks[block].insts);
     insts.any(|&inst| matches!(code.insts[inst].op, Op::Call | Op::CallIndirect | Op::CallRef))
+}
+
+/// A slot of a table.
+struct Slot<'c> {
+    /// The table's [`VmTable`] is at this address plus this offset.
+    at: PointerValue<'c>,
+    offset: u32,
+    index: IntValue<'c>,
+    /// Whether the instance defines the table.
+    is_own: bool,
 }
 
 impl<'c> Lower<'_, '_, 'c> {
@@ -96,8 +108,15 @@ impl<'c> Lower<'_, '_, 'c> {
         let Some((&index, operands)) = inst.args.split_last() else {
             return Err(codegen("an indirect call without an index").into());
         };
-        let callee = self.table_slot(table, index)?;
-        self.call_through(inst, sig, callee, operands)
+        let slot = self.table_slot(table, index)?;
+        match self.key(&slot)? {
+            Some(key) => self.call_by_key(inst, sig, &slot, key, operands),
+            None => {
+                let callee = self.reference(&slot)?;
+                let (context, cell) = self.checked(sig, callee)?;
+                self.call_cell(inst, sig, (context, cell), operands)
+            }
+        }
     }
 
     pub(super) fn call_ref(&mut self, inst: &InstData, sig: SigId) -> Result<()> {
@@ -105,55 +124,137 @@ impl<'c> Lower<'_, '_, 'c> {
             return Err(codegen("a call of a reference without one").into());
         };
         let callee = self.b.build_int_to_ptr(self.int(callee)?, self.unit.types.ptr, "")?;
-        self.call_through(inst, sig, callee, operands)
+        let (context, cell) = self.checked(sig, callee)?;
+        self.call_cell(inst, sig, (context, cell), operands)
     }
 
     pub(super) fn table_get(&mut self, inst: &InstData, table: TableId) -> Result<()> {
         let slot = self.table_slot(table, inst.args[0])?;
-        let reference = self.b.build_ptr_to_int(slot, self.unit.types.i64, "")?;
+        let reference = self.reference(&slot)?;
+        let reference = self.b.build_ptr_to_int(reference, self.unit.types.i64, "")?;
         self.def(inst.results[0], reference);
         Ok(())
     }
 
-    /// Whether a reference is the instance's own to a function.
-    pub(super) fn func_is(&mut self, inst: &InstData, func: FuncId) -> Result<()> {
-        let refs = self.fixed_pointer(self.ctx, VmContext::FUNC_REFS)?;
-        let own = self.offset(refs, u64::from(func.as_u32()) * u64::from(VmFuncRef::SIZE))?;
-        let own = self.b.build_ptr_to_int(own, self.unit.types.i64, "")?;
-        let reference = self.int(inst.args[0])?;
-        let truth = self.b.build_int_compare(IntPredicate::EQ, reference, own, "")?;
+    /// Whether a slot holds the instance's own reference to a function.
+    pub(super) fn table_holds(
+        &mut self,
+        inst: &InstData,
+        table: TableId,
+        func: FuncId,
+    ) -> Result<()> {
+        let types = self.unit.types;
+        let slot = self.table_slot(table, inst.args[0])?;
+        let (found, own) = match self.key(&slot)? {
+            Some(key) => {
+                let end = self.state_field(types.i32.into(), 4, key, VmCallKey::CELL_END)?;
+                let own = VmCallKey::cell_end_of(func).into();
+                (end.into_int_value(), types.i32.const_int(own, false))
+            }
+            None => {
+                let reference = self.reference(&slot)?;
+                let refs = self.fixed_pointer(self.ctx, VmContext::FUNC_REFS)?;
+                let offset = u64::from(func.as_u32()) * u64::from(VmFuncRef::SIZE);
+                let own = self.offset(refs, offset)?;
+                let number = |pointer| self.b.build_ptr_to_int(pointer, types.i64, "");
+                (number(reference)?, number(own)?)
+            }
+        };
+        let truth = self.b.build_int_compare(IntPredicate::EQ, found, own, "")?;
         self.def_truth(inst.results[0], truth)
     }
 
-    /// The reference in a slot of a table.
-    fn table_slot(&mut self, table: TableId, index: Reg) -> Result<PointerValue<'c>> {
+    /// A slot of a table, which is checked to be there.
+    fn table_slot(&mut self, table: TableId, index: Reg) -> Result<Slot<'c>> {
         let types = self.unit.types;
         let index = self.int(index)?;
         let index = match self.module.tables[table].table64 {
             true => index,
             false => self.b.build_int_z_extend(index, types.i64, "")?,
         };
-        let (at, table) = self.place(self.request.context.table(table))?;
-        let len = self.state_field(types.i64.into(), 8, at, table + VmTable::LEN)?;
+        let place = self.request.context.table(table);
+        let (at, offset) = self.place(place)?;
+        let len = self.state_field(types.i64.into(), 8, at, offset + VmTable::LEN)?;
         let outside =
             self.b.build_int_compare(IntPredicate::UGE, index, len.into_int_value(), "")?;
         self.trap_on(outside, TrapCode::TableOutOfBounds)?;
-        let slots = self.state_pointer(at, table + VmTable::SLOTS)?;
-        let offset = self.b.build_left_shift(index, types.i64.const_int(3, false), "")?;
+        Ok(Slot { at, offset, index, is_own: matches!(place, Place::Inline(_)) })
+    }
+
+    /// The reference in a slot.
+    fn reference(&mut self, slot: &Slot<'c>) -> Result<PointerValue<'c>> {
+        let slots = self.state_pointer(slot.at, slot.offset + VmTable::SLOTS)?;
+        let three = self.unit.types.i64.const_int(3, false);
+        let offset = self.b.build_left_shift(slot.index, three, "")?;
         self.state_pointer(self.add_bytes(slots, offset)?, 0)
     }
 
-    /// Calls what a reference leads to, if it is not null and has this signature.
-    fn call_through(
+    /// Address of a slot's key, if the instance defines the table.
+    fn key(&mut self, slot: &Slot<'c>) -> Result<Option<PointerValue<'c>>> {
+        const { assert!(VmCallKey::SIZE == 8) };
+        if !slot.is_own {
+            return Ok(None);
+        }
+        let keys = self.state_pointer(slot.at, slot.offset + VmTable::KEYS)?;
+        let three = self.unit.types.i64.const_int(3, false);
+        let offset = self.b.build_left_shift(slot.index, three, "")?;
+        self.add_bytes(keys, offset).map(Some)
+    }
+
+    /// Calls the function in a slot with the instance's own context where the key has the wanted
+    /// signature, else what the reference leads to.
+    fn call_by_key(
         &mut self,
         inst: &InstData,
         sig: SigId,
-        callee: PointerValue<'c>,
+        slot: &Slot<'c>,
+        key: PointerValue<'c>,
         operands: &[Reg],
     ) -> Result<()> {
         let types = self.unit.types;
+        let (own, other, call) = (self.new_block(), self.new_block(), self.new_block());
+        let found = self.state_field(types.i32.into(), 4, key, VmCallKey::SIG)?;
+        let wanted = VmCallKey::sig_of(self.request.context.sig_id(sig));
+        let wanted = types.i32.const_int(wanted.into(), false);
+        let right =
+            self.b.build_int_compare(IntPredicate::EQ, found.into_int_value(), wanted, "")?;
+        let branch = self.b.build_conditional_branch(right, own, other)?;
+        self.set_weights(branch, &[EXPECTED, 1])?;
+
+        self.start(own);
+        let end = self.state_field(types.i32.into(), 4, key, VmCallKey::CELL_END)?;
+        let end = self.b.build_int_z_extend(end.into_int_value(), types.i64, "")?;
+        let size = types.i64.const_int(FuncCell::SIZE.into(), false);
+        let start = self.b.build_int_sub(end, size, "")?;
+        let funcs = self.fixed_pointer(self.ctx, VmContext::FUNCS)?;
+        let own_entry = self.state_pointer(self.add_bytes(funcs, start)?, FuncCell::ENTRY)?;
+        self.b.build_unconditional_branch(call)?;
+
+        self.start(other);
+        let callee = self.reference(slot)?;
+        let (its_context, cell) = self.checked(sig, callee)?;
+        let its_entry = self.state_pointer(cell, FuncCell::ENTRY)?;
+        let behind_checks = self.b.get_insert_block().ok_or_else(|| codegen("no block"))?;
+        self.b.build_unconditional_branch(call)?;
+
+        self.start(call);
+        let context = self.b.build_phi(types.ptr, "")?;
+        context.add_incoming(&[(&self.ctx, own), (&its_context, behind_checks)]);
+        let entry = self.b.build_phi(types.ptr, "")?;
+        entry.add_incoming(&[(&own_entry, own), (&its_entry, behind_checks)]);
+        let pointer = |value: PhiValue<'c>| value.as_basic_value().into_pointer_value();
+        self.call_entry(inst, sig, (pointer(context), pointer(entry)), operands)
+    }
+
+    /// Context and cell of a reference that is checked to be not null and of this signature.
+    fn checked(
+        &mut self,
+        sig: SigId,
+        callee: PointerValue<'c>,
+    ) -> Result<(PointerValue<'c>, PointerValue<'c>)> {
         let is_null = self.b.build_is_null(callee, "")?;
         self.trap_on(is_null, TrapCode::NullFunction)?;
+        let types = self.unit.types;
         let found = self.state_field(types.i32.into(), 4, callee, VmFuncRef::SIG)?;
         let wanted = types.i32.const_int(self.request.context.sig_id(sig).into(), false);
         let wrong =
@@ -161,7 +262,7 @@ impl<'c> Lower<'_, '_, 'c> {
         self.trap_on(wrong, TrapCode::SignatureMismatch)?;
         let context = self.state_pointer(callee, VmFuncRef::CONTEXT)?;
         let cell = self.state_pointer(callee, VmFuncRef::CELL)?;
-        self.call_cell(inst, sig, (context, cell), operands)
+        Ok((context, cell))
     }
 
     /// Calls the function of a cell, which may belong to another instance, with its context.
@@ -173,6 +274,17 @@ impl<'c> Lower<'_, '_, 'c> {
         operands: &[Reg],
     ) -> Result<()> {
         let entry = self.state_pointer(cell, FuncCell::ENTRY)?;
+        self.call_entry(inst, sig, (context, entry), operands)
+    }
+
+    /// Calls code at an address with a context.
+    fn call_entry(
+        &mut self,
+        inst: &InstData,
+        sig: SigId,
+        (context, entry): (PointerValue<'c>, PointerValue<'c>),
+        operands: &[Reg],
+    ) -> Result<()> {
         let sig = &self.module.sigs[sig];
         let args = self.native_args(context, &sig.results, operands)?;
         let ty = self.unit.native_type(sig.params.iter().copied(), &sig.results);

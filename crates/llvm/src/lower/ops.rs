@@ -382,7 +382,7 @@ impl Lower<'_, '_, '_> {
             Op::DeoptTick => self.deopt_tick(inst),
             Op::FuelTick => self.consume_fuel(),
             Op::MemorySize | Op::MemoryGrow | Op::MemoryBase | Op::MemoryLen | Op::GlobalGet
-            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::TableGet | Op::FuncIs
+            | Op::GlobalSet | Op::Call | Op::CallIndirect | Op::TableGet | Op::TableHolds
             | Op::CallRef | Op::Dialect | Op::TrapIf | Op::Trap | Op::DeoptUnless | Op::Deopt
             | Op::OsrPoll => self.inst_of_entity(inst),
         }
@@ -406,7 +406,7 @@ impl Lower<'_, '_, '_> {
                 self.call_indirect(inst, sig, table)
             }
             (Op::TableGet, Imm::Table(table)) => self.table_get(inst, table),
-            (Op::FuncIs, Imm::Func(func)) => self.func_is(inst, func),
+            (Op::TableHolds, Imm::TableFunc(table, func)) => self.table_holds(inst, table, func),
             (Op::CallRef, Imm::Sig(sig)) => self.call_ref(inst, sig),
             (Op::Dialect, Imm::Dialect(op, site)) => self.dialect(inst, op, site),
             (Op::TrapIf, Imm::Trap(code)) => self.trap_if(inst, code),

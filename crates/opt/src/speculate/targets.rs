@@ -1,13 +1,12 @@
 //! Indirect calls whose targets the profile knows.
 //!
-//! Where one or two functions of the module are what a site calls most of the time, the reference
-//! in the table is compared with the instance's reference to each of them, and the call that
-//! follows is a direct one, which may be inlined. What is left goes through the reference. Where
-//! there are more targets, those are compared with that are inlined in any case, small leaves: what
+//! Where one or two functions of the module are what a site calls most of the time, what the
+//! table's slot holds is compared with each of them, and the call that follows is a direct one,
+//! which may be inlined. What is left goes through the table. Where there are more targets, those are compared with that are inlined in any case, small leaves: what
 //! they save is worth a comparison that often fails, and in a tree of calls most are leaves. Nothing
 //! is assumed that could fail later: no deoptimization. Null and the signature need no check in
 //! front of the comparisons, since these functions are neither null nor of another signature; they
-//! are checked where the reference is called, so that traps stay what they were.
+//! are checked by the indirect call that is left, so that traps stay what they were.
 //!
 //! All calls that come from one have its place in the source and its resume state: a callee that
 //! was inlined and leaves for the interpreter returns to the indirect call.
@@ -42,14 +41,13 @@
 //! }
 //! ssa func %f(i: i32, x: i32) -> i32 {
 //! block0:
-//!   callee = table.get $t, i
-//!   known = func.is %inc, callee
+//!   known = table.holds $t, %inc, i
 //!   br_if known, block1, block2
 //! block1:
 //!   a = call %inc(x)
 //!   br block3(a)
 //! block2:
-//!   b = call_ref callee(x) : (i32) -> i32
+//!   b = call_indirect $t[i](x) : (i32) -> i32
 //!   br block3(b)
 //! block3(r: i32):
 //!   return r
@@ -102,7 +100,7 @@ pub fn run(
             }
             let total = seen.calls();
             let mut split = Split { func, info, inst, total, layout: &mut layout };
-            block = split.run(block, at - 1, (sig, table), &targets);
+            block = split.run(block, at - 1, table, &targets);
             at = 0;
             replaced += 1;
         }
@@ -160,13 +158,7 @@ struct Split<'a> {
 impl Split<'_> {
     /// Replaces the call, which is instruction `at` of `block`; gives the block in which the code
     /// behind it goes on.
-    fn run(
-        &mut self,
-        block: Block,
-        at: usize,
-        (sig, table): (SigId, TableId),
-        targets: &[Seen],
-    ) -> Block {
+    fn run(&mut self, block: Block, at: usize, table: TableId, targets: &[Seen]) -> Block {
         let data = self.func.insts[self.inst].clone();
         let behind = self.func.blocks[block].insts.split_off(at);
         let count = self.func.blocks[block].count;
@@ -176,15 +168,12 @@ impl Split<'_> {
             count,
         });
         let (&index, operands) = data.args.split_last().expect("an indirect call has an index");
-        let callee = self.func.regs.push(Type::FuncRef);
-        let get = InstData::new(Op::TableGet, &[index], &[callee]).with_imm(Imm::Table(table));
-        self.push(block, get);
         let mut left = self.total;
         let mut from = block;
         for &(target, seen) in targets {
             let known = self.func.regs.push(Type::I32);
-            let is = InstData::new(Op::FuncIs, &[callee], &[known]).with_imm(Imm::Func(target));
-            self.push(from, is);
+            let holds = InstData::new(Op::TableHolds, &[index], &[known]);
+            self.push(from, holds.with_imm(Imm::TableFunc(table, target)));
             left = left.saturating_sub(seen);
             let direct = self.block(count, seen);
             let others = self.block(count, left);
@@ -194,9 +183,8 @@ impl Split<'_> {
             self.call(direct, call, &data.results, after);
             from = others;
         }
-        let through: SmallVec<[Reg; 4]> = operands.iter().copied().chain([callee]).collect();
-        let call = InstData::new(Op::CallRef, &through, &[]).with_imm(Imm::Sig(sig));
-        self.call(from, call, &data.results, after);
+        let through = InstData::new(data.op, &data.args, &[]).with_imm(data.imm);
+        self.call(from, through, &data.results, after);
         self.layout.push(after);
         after
     }

@@ -360,12 +360,13 @@ impl<'a> Machine<'a> {
                     _ => vec![*slot],
                 }
             }
-            // A reference is the function's number plus one.
-            Imm::Func(func) if data.op == Op::FuncIs => {
-                vec![Bits::from(args[0] == Bits::from(func.as_u32()) + 1)]
-            }
             Imm::Func(func) => self.invoke(func, args)?,
             Imm::Table(table) => vec![self.table_slot(table, args[0])?],
+            // A reference is the function's number plus one.
+            Imm::TableFunc(table, func) => {
+                let reference = self.table_slot(table, args[0])?;
+                vec![Bits::from(reference == Bits::from(func.as_u32()) + 1)]
+            }
             Imm::Indirect(sig, table, _) => {
                 let (&index, args) = args.split_last().expect("an index");
                 let callee = self.table_slot(table, index)?;

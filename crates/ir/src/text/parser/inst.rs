@@ -123,9 +123,12 @@ impl<'s> Parser<'s> {
                 self.expect(Kind::Comma)?;
                 self.regs(body, inst)
             }
-            Format::FuncIs => {
+            Format::TableHolds => {
+                let token = self.expect(Kind::Entity)?;
+                let table = self.table(token)?;
+                self.expect(Kind::Comma)?;
                 let token = self.expect(Kind::Func)?;
-                inst.imm = Imm::Func(self.func(token)?);
+                inst.imm = Imm::TableFunc(table, self.func(token)?);
                 self.expect(Kind::Comma)?;
                 self.regs(body, inst)
             }
