@@ -177,7 +177,7 @@ fn loops_and_entries_into_them() {
         set("one", &[1]);
         set("acc", &four[1..]);
         let entry = NativeSig::osr(&body.sig);
-        let found = world.run(code, &entry, &[slots.as_ptr() as u64]).expect("no trap");
+        let found = world.run(code, &entry, &[slots.as_ptr() as u64, 0]).expect("no trap");
         assert_eq!(found, sum(10), "{}", generator.name());
 
         // A running T1 loop goes on there.

@@ -71,9 +71,9 @@ pub(crate) struct Manage {
 }
 
 impl Manage {
-    pub fn new(loops: usize, now_ns: u64) -> Manage {
+    pub fn new(size: u32, loops: usize, now_ns: u64) -> Manage {
         Manage {
-            policy: FuncState::new(loops, now_ns),
+            policy: FuncState::new(size, loops, now_ns),
             versions: Versions::default(),
             failed_guards: FxHashSet::default(),
         }
@@ -351,6 +351,7 @@ impl ModuleInner {
         self.unlink(version.clone());
     }
 
+    /// Publishes a version for one function, at `entry` and wherever else it is entered.
     fn install_for(
         &self,
         func: FuncId,
@@ -368,10 +369,13 @@ impl ModuleInner {
                 return;
             }
             let before = manage.policy.call.installed;
-            version.add_link();
-            let replaced = manage.versions.set(entry, version.clone());
-            let best = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
-            manage.policy.installed(entry, best);
+            let mut replaced = Vec::new();
+            for entry in data.entries_of(version, func) {
+                version.add_link();
+                replaced.extend(manage.versions.set(entry, version.clone()));
+                let best = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
+                manage.policy.installed(entry, best);
+            }
             self.relink(func, &manage);
             (before, replaced)
         };
@@ -386,8 +390,10 @@ impl ModuleInner {
         if entry == EntryPoint::Call && tier > before {
             self.emit(func, || EventKind::Promoted { from: before, to: tier });
         }
-        if let Some(replaced) = replaced {
-            data.stats.replaced(tier, replaced.bytes_of(func));
+        if let Some(first) = replaced.first() {
+            data.stats.replaced(tier, first.bytes_of(func));
+        }
+        for replaced in replaced {
             self.unlink(replaced);
         }
     }
@@ -415,7 +421,7 @@ impl ModuleInner {
     }
 
     /// Unlinks a version from all functions that lead to it, and retires it; gives them, with the
-    /// entry points.
+    /// first of their entry points that led to it.
     fn discard(
         &self,
         version: &Arc<CodeVersion>,
@@ -425,20 +431,28 @@ impl ModuleInner {
         version.given_up.store(true, Ordering::Release);
         for func in std::iter::once(version.func).chain(version.members()) {
             let Some(data) = self.existing(func) else { continue };
-            let entry = self.version_entry(data, version, func);
+            let mut links = Vec::new();
             {
                 let mut manage = data.manage.lock();
-                let installed = manage.versions.get(entry, version.tier);
-                if installed.is_none_or(|v| v.id != version.id) {
-                    continue;
+                for entry in data.entries_of(version, func) {
+                    let installed = manage.versions.get(entry, version.tier);
+                    if installed.is_none_or(|v| v.id != version.id) {
+                        continue;
+                    }
+                    links.extend(manage.versions.take(entry, version.tier));
+                    let fallback = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
+                    if links.len() == 1 {
+                        note(&mut manage.policy, entry, fallback);
+                        unlinked.push((func, entry));
+                    } else {
+                        manage.policy.discarded(entry, fallback);
+                    }
                 }
-                manage.versions.take(entry, version.tier);
-                let fallback = manage.versions.best(entry).map_or(Tier::T0, |v| v.tier);
-                note(&mut manage.policy, entry, fallback);
                 self.relink(func, &manage);
             }
-            unlinked.push((func, entry));
-            self.unlink(version.clone());
+            for link in links {
+                self.unlink(link);
+            }
         }
         unlinked
     }
@@ -453,22 +467,13 @@ impl ModuleInner {
         }
     }
 
-    /// The entry point of a function that a version was compiled for.
-    fn version_entry(&self, data: &FuncData, version: &CodeVersion, func: FuncId) -> EntryPoint {
-        match version.kind {
-            _ if func != version.func => EntryPoint::Call,
-            cupola_ir::EntryKind::Call => EntryPoint::Call,
-            cupola_ir::EntryKind::Osr { header, .. } => entry_point(data.headers.loop_of(header)),
-        }
-    }
-
     /// Code left for the interpreter at one of its exits.
     pub fn on_deopt(self: &Arc<Self>, version: &Arc<CodeVersion>, state: &FrameState) {
         // The outermost activation is of the function whose code it is.
         let func = state.frames.first().map_or(version.func, |frame| frame.func);
         let reason = state.reason;
         let Some(data) = self.existing(func) else { return };
-        let entry = self.version_entry(data, version, func);
+        let Some(entry) = data.entries_of(version, func).next() else { return };
         let mut count = version.deopt_count.load(Ordering::Relaxed);
         if !matches!(reason, DeoptReason::Forced | DeoptReason::BetterCode) {
             count = version.deopt_count.fetch_add(1, Ordering::Relaxed) + 1;

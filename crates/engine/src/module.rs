@@ -1,17 +1,20 @@
 //! Modules: a program's code, shared by all of its instances.
 
+use crate::code::CodeVersion;
 use crate::engine::{Engine, EngineInner};
 use crate::error::Error;
 use crate::events::EventKind;
 use crate::host::{DialectOp, Dialects};
 use crate::manage::Manage;
 use crate::memory::Images;
+use crate::policy::EntryPoint;
 use crate::stats::FuncStats;
 use cupola_codemem::CodeBlock;
 use cupola_interp::Code;
 use cupola_ir::analysis::{Cfg, DomTree, LoopForest, LoopHeaders};
 use cupola_ir::{
-    Block, Bodies, Diagnostics, DialectOpId, EagerBodies, FuncId, Function, Inst, LoopId, SigId,
+    Block, Bodies, Diagnostics, DialectOpId, EagerBodies, EntryKind, FuncId, Function, Inst,
+    LoopId, SigId,
 };
 use cupola_runtime::abi::NativeSig;
 use cupola_runtime::arch::{self, ENTRY_STUB_SIZE};
@@ -77,6 +80,26 @@ impl Nesting {
 impl FuncData {
     fn nesting(&self) -> &Nesting {
         self.nesting.get_or_init(|| Nesting::compute(&self.body, &self.headers))
+    }
+
+    /// The entry points at which a version of this function's code, or of a unit with it, is
+    /// entered.
+    pub fn entries_of(
+        &self,
+        version: &CodeVersion,
+        func: FuncId,
+    ) -> impl Iterator<Item = EntryPoint> + use<> {
+        let loops = match &version.kind {
+            EntryKind::Osr { header, .. } if func == version.func => {
+                let id = self.headers.loop_of(*header).map_or(0, LoopId::as_u32);
+                id..id + 1
+            }
+            EntryKind::AnyLoop if func == version.func => 0..self.headers.headers().len() as u32,
+            _ => 0..0,
+        };
+        let called = func != version.func || matches!(version.kind, EntryKind::Call);
+        let call = called.then_some(EntryPoint::Call);
+        call.into_iter().chain(loops.map(LoopId::from_u32).map(EntryPoint::Loop))
     }
 
     /// The innermost loop around an instruction.
@@ -296,7 +319,8 @@ impl ModuleInner {
         let graph = (&cfg, &headers);
         let t0 = Code::encode(&self.ir, &self.layout, func, &body, graph, &feedback, options);
         let loops = headers.headers().len();
-        let manage = Mutex::new(Manage::new(loops, self.engine.now_ns()));
+        let size = body.insts.len() as u32;
+        let manage = Mutex::new(Manage::new(size, loops, self.engine.now_ns()));
         let stats = FuncStats::default();
         let (nesting, patience) = (OnceLock::new(), AtomicU64::new(0));
         let data = FuncData { body, headers, feedback, t0, manage, stats, nesting, patience };

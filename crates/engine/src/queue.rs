@@ -7,7 +7,7 @@
 
 use crate::module::ModuleInner;
 use cupola_ir::{FuncId, LoopId};
-use cupola_runtime::Tier;
+use cupola_runtime::{Tier, spawn_elsewhere};
 use parking_lot::{Condvar, Mutex};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -105,7 +105,7 @@ impl Queue {
         if idle <= state.jobs.len() && state.workers.len() < self.max_workers {
             let shared = self.shared.clone();
             let name = format!("cupola-compile-{}", state.workers.len());
-            match thread::Builder::new().name(name).spawn(move || shared.work()) {
+            match spawn_elsewhere(name, move || shared.work()) {
                 Ok(worker) => state.workers.push(worker),
                 Err(_) if state.workers.is_empty() => return Err(job),
                 Err(_) => {}

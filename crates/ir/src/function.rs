@@ -33,6 +33,9 @@ pub enum EntryKind {
         /// The registers of the register form that are live there.
         regs: Vec<Reg>,
     },
+    /// At any loop header of the register form, with a pointer to a T0 frame's slots and the
+    /// loop's number (only code made of register form is entered so).
+    AnyLoop,
 }
 
 /// One block.

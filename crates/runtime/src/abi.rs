@@ -7,7 +7,7 @@
 //! address of an area to which it stores all of them, in slots, in order.
 
 use cupola_ir::{Signature, Type};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 /// Integer argument registers, the context's included.
 pub const INT_ARGS: usize = 6;
@@ -98,11 +98,16 @@ impl NativeSig {
     }
 
     /// The places for an entry at a loop header of a function with signature `sig`: behind the
-    /// context (and the result area, if the results need one) it takes one more argument, the
-    /// address of a T0 frame's slots, and it returns the function's results.
+    /// context (and the result area, if the results need one) it takes the arguments of
+    /// [`NativeSig::OSR_PARAMS`], and it returns the function's results.
     pub fn osr(sig: &Signature) -> NativeSig {
-        NativeSig::of(&Signature { params: smallvec![Type::I64], results: sig.results.clone() })
+        let params = SmallVec::from_slice(&NativeSig::OSR_PARAMS);
+        NativeSig::of(&Signature { params, results: sig.results.clone() })
     }
+
+    /// What code that is entered at a loop header takes: the address of a T0 frame's slots, and the
+    /// number of the loop, which code with one entry needs not look at.
+    pub const OSR_PARAMS: [Type; 2] = [Type::I64, Type::I32];
 
     /// How many slots the arguments take.
     pub fn param_slots(&self) -> usize {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem::offset_of;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Header of a function's feedback.
 #[repr(C)]
@@ -42,11 +42,6 @@ pub struct LoopFeedback {
     pub reload: AtomicI32,
     /// Back edges counted up to when `budget` was last set.
     pub count: AtomicU64,
-    /// Code for an OSR entry at this header, or null; its tier is in `osr_tier`.
-    pub osr_code: AtomicPtr<u8>,
-    /// Tier of `osr_code`.
-    pub osr_tier: AtomicU32,
-    _padding: u32,
 }
 
 /// What a feedback site saw. For indirect calls, which only T0 records (in T1 it cost a program

@@ -9,6 +9,7 @@ mod feedback;
 mod helper_impls;
 mod helpers;
 mod invoke;
+mod processors;
 mod services;
 pub mod signals;
 mod tier;
@@ -23,6 +24,7 @@ pub use context::{
 };
 pub use feedback::{Feedback, FeedbackLayout, FuncFeedback, LoopFeedback, SiteFeedback};
 pub use helpers::{Helper, HelperType};
+pub use processors::spawn_elsewhere;
 pub use services::Services;
 pub use tier::{CodeGenerator, CodegenOptions, CompileError, CompileRequest, OptLevel, Tier};
 pub use trap::{Frame, MAX_FRAMES, Trap, TrapKind};

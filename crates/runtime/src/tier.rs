@@ -130,9 +130,9 @@ pub struct CompileRequest<'a> {
     pub register_form: &'a Function,
     /// What to compile: the register form itself (T1) or optimized SSA form (T2, T3). Its
     /// `entry_kind` says whether it is entered by a call or at a loop header. Register form is
-    /// compiled for a loop header if `osr_header` is given.
+    /// compiled for entries at all loop headers if `osr_header` is given.
     pub code: &'a Function,
-    /// For register form: compile an entry at this loop header.
+    /// For register form: compile for entries at loop headers, of which this one is wanted now.
     pub osr_header: Option<cupola_ir::Block>,
     /// Where the function's counters stand.
     pub feedback: &'a FeedbackLayout,

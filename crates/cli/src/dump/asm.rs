@@ -18,6 +18,7 @@ pub fn listing(module: &Module, artifact: &Artifact) -> String {
     let entry = match &artifact.entry_kind {
         EntryKind::Call => String::new(),
         EntryKind::Osr { header, .. } => format!(", entered at {header}"),
+        EntryKind::AnyLoop => ", entered at any loop".to_owned(),
     };
     let _ = writeln!(
         out,

@@ -13,8 +13,9 @@ use cranelift_codegen::isa::CallConv;
 use cupola_ir::{
     DialectOpId, EntryKind, FuncId, InstData, Reg, SigId, SiteId, TableId, TrapCode, Type,
 };
+use cupola_runtime::abi::{self, NativeSig};
 use cupola_runtime::{
-    FuncCell, Helper, HelperType, Place, Symbol, VmCallKey, VmContext, VmFuncRef, VmTable, abi,
+    FuncCell, Helper, HelperType, Place, Symbol, VmCallKey, VmContext, VmFuncRef, VmTable,
 };
 use smallvec::SmallVec;
 
@@ -51,7 +52,7 @@ impl Lower<'_, '_> {
                 let sig = &self.module.sigs[id];
                 native_signature(sig.params.iter().copied(), &sig.results, context)
             }
-            SigKey::Osr => native_signature([Type::I64], &self.code.sig.results, context),
+            SigKey::Osr => native_signature(NativeSig::OSR_PARAMS, &self.code.sig.results, context),
             SigKey::Helper(helper) => {
                 let (params, result) = helper.signature();
                 let convention = match helper {

@@ -9,7 +9,7 @@ use super::{Lower, cl_trap};
 use crate::artifact::moved_on;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
-use cupola_ir::{Block, DeoptReason, FrameLayout, Reg, Target, TrapCode};
+use cupola_ir::{Block, DeoptReason, FrameLayout, LoopId, Reg, Target, TrapCode};
 use cupola_runtime::{FuncFeedback, Helper, Symbol, VmLimits};
 
 impl Lower<'_, '_> {
@@ -141,11 +141,13 @@ impl Lower<'_, '_> {
             self.store_slot(value, slots, frame.slot(reg) as i32 * 8);
         }
         let sig = self.sig(SigKey::Osr);
-        let args = [self.ctx, self.area.unwrap_or(slots), slots];
-        let args = if self.area.is_some() { &args[..] } else { &args[..2] };
+        let number = self.headers.loop_of(header).map_or(0, LoopId::as_u32);
+        let number = self.number(number);
+        let args: super::calls::Args =
+            [self.ctx].into_iter().chain(self.area).chain([slots, number]).collect();
         let position = self.b.srcloc();
         self.b.set_srcloc(moved_on());
-        let call = self.b.ins().call_indirect(sig, code, args);
+        let call = self.b.ins().call_indirect(sig, code, &args);
         self.b.set_srcloc(position);
         let results = super::calls::Args::from_slice(self.b.inst_results(call));
         self.b.ins().return_(&results);

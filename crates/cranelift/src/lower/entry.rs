@@ -1,11 +1,13 @@
 //! Signatures, and the code before the first instruction.
 
 use super::Lower;
-use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, InstBuilder, types};
+use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, InstBuilder, Value, types};
 use cranelift_codegen::isa::CallConv;
 use cupola_ir::analysis::Liveness;
-use cupola_ir::{Block, EntryKind, FrameLayout, Reg, Type};
-use cupola_runtime::{VmContext, VmLimits, abi};
+use cupola_ir::{EntryKind, FrameLayout, Reg, Type};
+use cupola_runtime::abi::{self, NativeSig};
+use cupola_runtime::{VmContext, VmLimits};
+use std::collections::BTreeSet;
 
 use super::cl_type;
 
@@ -28,12 +30,6 @@ pub(super) fn native_signature(
 }
 
 impl Lower<'_, '_> {
-    /// How code for an entry at `header` of the register form is entered.
-    pub(super) fn osr_entry_kind(&mut self, header: Block) -> EntryKind {
-        let regs: Vec<Reg> = self.liveness().live_in(header).collect();
-        EntryKind::Osr { header, regs }
-    }
-
     /// Liveness of the register form, which is what is being lowered.
     pub(super) fn liveness(&mut self) -> &Liveness {
         debug_assert!(!self.ssa);
@@ -47,7 +43,9 @@ impl Lower<'_, '_> {
         let context = AbiParam::special(types::I64, ArgumentPurpose::VMContext);
         self.b.func.signature = match entry_kind {
             EntryKind::Call => native_signature(sig.params.iter().copied(), &sig.results, context),
-            EntryKind::Osr { .. } => native_signature([Type::I64], &sig.results, context),
+            EntryKind::Osr { .. } | EntryKind::AnyLoop => {
+                native_signature(NativeSig::OSR_PARAMS, &sig.results, context)
+            }
         };
         self.set_stack_limit();
 
@@ -70,21 +68,57 @@ impl Lower<'_, '_> {
                 }
                 self.count_call();
             }
-            EntryKind::Osr { header, regs } => {
+            EntryKind::Osr { regs, .. } => {
                 let slots = self.b.block_params(entry)[first];
                 let frame = FrameLayout::of(self.request.register_form);
                 for (i, &reg) in regs.iter().enumerate() {
-                    let ty = cl_type(self.request.register_form.regs[reg]);
-                    let offset = frame.slot(reg) as i32 * 8;
-                    let value = self.b.ins().load(ty, self.flags.buffer, slots, offset);
-                    self.def(if self.ssa { self.param(i) } else { reg }, value);
-                }
-                if !self.ssa {
-                    let header = self.block(*header);
-                    self.b.ins().jump(header, &[]);
+                    let value = self.load_register(&frame, slots, reg);
+                    self.def(self.param(i), value);
                 }
             }
+            EntryKind::AnyLoop => {
+                let slots = self.b.block_params(entry)[first];
+                let number = self.b.block_params(entry)[first + 1];
+                self.enter_loops(slots, number);
+            }
         }
+    }
+
+    /// Loads the registers that are live at any loop header, and goes to the header of the loop with
+    /// this number. A function with many loops comes to be entered at several of them; one code for
+    /// all compiles in the time of one for each.
+    fn enter_loops(&mut self, slots: Value, number: Value) {
+        let headers = self.headers.headers().to_vec();
+        let live: BTreeSet<Reg> = {
+            let liveness = self.liveness();
+            headers.iter().flat_map(|&header| liveness.live_in(header)).collect()
+        };
+        let frame = FrameLayout::of(self.request.register_form);
+        for reg in live {
+            let value = self.load_register(&frame, slots, reg);
+            self.def(reg, value);
+        }
+        let blocks: Vec<ir::Block> = headers.iter().map(|&header| self.block(header)).collect();
+        let (&first, others) = blocks.split_first().expect("there is a loop to be entered at");
+        if others.is_empty() {
+            self.b.ins().jump(first, &[]);
+            return;
+        }
+        let pool = &mut self.b.func.dfg.value_lists;
+        // Each has arguments of its own: they are those of the header's parameters to be.
+        let mut to = |block| ir::BlockCall::new(block, [], pool);
+        let calls: Vec<_> = others.iter().map(|&block| to(block)).collect();
+        let table = ir::JumpTableData::new(to(first), &calls);
+        let table = self.b.create_jump_table(table);
+        // The first one is where the table ends.
+        let index = self.b.ins().iadd_imm_s(number, -1);
+        self.b.ins().br_table(index, table);
+    }
+
+    /// A register's value in a T0 frame's slots.
+    fn load_register(&mut self, frame: &FrameLayout, slots: Value, reg: Reg) -> Value {
+        let ty = cl_type(self.request.register_form.regs[reg]);
+        self.b.ins().load(ty, self.flags.buffer, slots, frame.slot(reg) as i32 * 8)
     }
 
     /// The register of a parameter of the entry block.

@@ -156,7 +156,7 @@ impl<'a> Lower<'a, '_> {
         }
         self.index_layout();
         let entry_kind = match self.request.osr_header {
-            Some(header) => self.osr_entry_kind(header),
+            Some(_) => EntryKind::AnyLoop,
             None => code.entry_kind.clone(),
         };
         self.declare_registers();
@@ -176,9 +176,11 @@ impl<'a> Lower<'a, '_> {
     /// The blocks to translate: those that can be reached from where the code is entered.
     fn visit_order(&self) -> Vec<Block> {
         let rpo = self.cfg.rpo();
-        let Some(header) = self.request.osr_header else { return rpo.to_vec() };
+        if self.request.osr_header.is_none() {
+            return rpo.to_vec();
+        }
         let mut reached = vec![false; self.code.blocks.len()];
-        let mut todo = vec![header];
+        let mut todo = self.headers.headers().to_vec();
         while let Some(block) = todo.pop() {
             let seen = &mut reached[block.as_u32() as usize];
             if !std::mem::replace(seen, true) {

@@ -153,6 +153,8 @@ pub struct Pin {
 /// how hot they are, and what went wrong so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FuncState {
+    /// How many instructions its register form has: about what a compilation costs.
+    pub size: u32,
     /// Its calls.
     pub heat: Heat,
     /// The code that is entered by calls.
@@ -168,10 +170,11 @@ pub struct FuncState {
 }
 
 impl FuncState {
-    /// A function that is called for the first time.
-    pub fn new(loops: usize, now_ns: u64) -> FuncState {
+    /// A function of `size` instructions and with `loops` loops that is called for the first time.
+    pub fn new(size: u32, loops: usize, now_ns: u64) -> FuncState {
         let heat = Heat::new(now_ns);
         FuncState {
+            size,
             heat,
             call: EntryState::default(),
             loops: vec![LoopState { heat, samples: heat, entry: EntryState::default() }; loops],
@@ -265,6 +268,15 @@ impl FuncState {
                 other.samples.cool();
             }
         }
+    }
+
+    /// Whether code that is entered at this loop is under way at another one: such of T1 is entered
+    /// at all loops.
+    pub(super) fn is_awaited_elsewhere(&self, id: LoopId, tier: Tier) -> bool {
+        let is_pending = |other: &LoopState| other.entry.pending.is_some_and(|(t, _)| t == tier);
+        let own = id.as_u32() as usize;
+        let mut others = self.loops.iter().enumerate().filter(|&(i, _)| i != own);
+        tier == Tier::T1 && others.any(|(_, other)| is_pending(other))
     }
 
     /// Whether another loop of the function than this one has code of a tier of at least `tier`.

@@ -35,7 +35,7 @@ impl Simulation {
             (policy.first_call_budget(available), policy.first_loop_budget(available));
         Simulation {
             policy,
-            state: FuncState::new(1, 0),
+            state: FuncState::new(100, 1, 0),
             available,
             now: 0,
             compile_ns: 20_000,
@@ -262,7 +262,7 @@ fn only_available_tiers_are_asked_for() {
 #[test]
 fn a_full_queue_is_asked_again_later() {
     let policy = ThresholdPolicy::new(Tuning { queue_bound: 4, ..Tuning::default() });
-    let mut state = FuncState::new(0, 0);
+    let mut state = FuncState::new(100, 0, 0);
     let mut env = Environment { now_ns: 1_000, available: up_to_t2(), queue_len: 4 };
     let decision = policy.on_event(&mut state, &PolicyEvent::Calls { count: 100 }, &env);
     assert!(decision.compile.is_empty());
@@ -348,7 +348,7 @@ fn failing_code_is_discarded_then_the_function_is_pinned() {
 #[test]
 fn forced_deopts_and_those_of_old_versions_do_not_count() {
     let policy = ThresholdPolicy::new(Tuning::default());
-    let mut state = FuncState::new(0, 0);
+    let mut state = FuncState::new(100, 0, 0);
     state.installed(EntryPoint::Call, Tier::T2);
     let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
     for (reason, installed) in [(DeoptReason::Forced, true), (DeoptReason::GuardFailed, false)] {
@@ -400,7 +400,7 @@ fn short_loops_of_functions_called_often_get_no_entries() {
     let policy = ThresholdPolicy::new(Tuning::default());
     let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
     for (calls, entries) in [(1, 1), (10, 1), (11, 0), (500, 0)] {
-        let mut state = FuncState::new(1, 0);
+        let mut state = FuncState::new(100, 1, 0);
         let loop_id = LoopId::from_u32(0);
         let event = PolicyEvent::BackEdges { loop_id, count: 1_000, running: Tier::T0, calls };
         let decision = policy.on_event(&mut state, &event, &env);
@@ -432,7 +432,7 @@ fn quick_tiers_and_hot_functions_go_first() {
     let policy = ThresholdPolicy::new(Tuning::default());
     let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
     let priority = |installed: Tier, count: u64| {
-        let mut state = FuncState::new(0, 0);
+        let mut state = FuncState::new(100, 0, 0);
         state.installed(EntryPoint::Call, installed);
         policy.on_event(&mut state, &PolicyEvent::Calls { count }, &env).compile[0].priority
     };
@@ -458,7 +458,7 @@ fn samples_until_asked(state: &mut FuncState, loop_id: u32, calls: u64) -> Optio
 
 #[test]
 fn one_peak_entry_of_a_function_at_a_time() {
-    let mut state = FuncState::new(3, 0);
+    let mut state = FuncState::new(100, 3, 0);
     assert_eq!(samples_until_asked(&mut state, 0, 1), Some(10));
     state.queued(EntryPoint::Loop(LoopId::from_u32(0)), Tier::T3);
     assert_eq!(samples_until_asked(&mut state, 1, 1), None, "another is awaited");
@@ -468,16 +468,16 @@ fn one_peak_entry_of_a_function_at_a_time() {
 
 #[test]
 fn what_is_soon_left_gets_no_peak_entry_at_its_loop() {
-    let mut state = FuncState::new(1, 0);
+    let mut state = FuncState::new(100, 1, 0);
     assert_eq!(samples_until_asked(&mut state, 0, 5_000), None);
-    let mut state = FuncState::new(1, 0);
+    let mut state = FuncState::new(100, 1, 0);
     assert_eq!(samples_until_asked(&mut state, 0, 500), Some(50), "it was called often, and stays");
 }
 
 #[test]
 fn inputs_and_outputs_can_be_recorded() {
     let policy = ThresholdPolicy::new(Tuning::default());
-    let mut state = FuncState::new(2, 5);
+    let mut state = FuncState::new(100, 2, 5);
     let event = PolicyEvent::BackEdges {
         loop_id: LoopId::from_u32(1),
         count: 1_000,

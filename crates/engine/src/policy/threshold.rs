@@ -98,7 +98,12 @@ impl ThresholdPolicy {
 
     /// How urgent a compilation is: heat as a multiple of the threshold, weighed by how quickly
     /// the tier compiles and how much it gains, and for loops by that something runs in it now.
-    fn priority(entry: EntryPoint, tier: Tier, ratio: f64) -> u32 {
+    ///
+    /// By Smith's rule, waiting costs least if jobs are taken in the order of what they gain a
+    /// second over how long they take. Of two functions that are as hot, the larger one gains more,
+    /// but by less than it is larger, since each call runs only some of it: the square root is taken
+    /// for that (Smith, *Various optimizers for single-stage production*, 1956).
+    fn priority(size: u32, entry: EntryPoint, tier: Tier, ratio: f64) -> u32 {
         let weight = match tier {
             Tier::T0 | Tier::T1 => 16.0,
             Tier::T2 => 4.0,
@@ -106,20 +111,21 @@ impl ThresholdPolicy {
         };
         let waiting = if matches!(entry, EntryPoint::Loop(_)) { 2.0 } else { 1.0 };
         // Casts of floats saturate.
-        (16.0 * ratio * weight * waiting) as u32
+        (1024.0 * ratio * weight * waiting / f64::from(size.max(16)).sqrt()) as u32
     }
 
     /// Adds a request if the queue has room.
     fn request(
         &self,
         decision: &mut Decision,
+        state: &FuncState,
         entry: EntryPoint,
         (tier, threshold): (Tier, f64),
         heat: f64,
         env: &Environment,
     ) {
         if env.queue_len + decision.compile.len() < self.tuning.queue_bound {
-            let priority = Self::priority(entry, tier, heat / threshold);
+            let priority = Self::priority(state.size, entry, tier, heat / threshold);
             decision.compile.push(Request { entry, tier, priority });
         }
     }
@@ -163,7 +169,7 @@ impl ThresholdPolicy {
         let mut decision = Decision::default();
         let target = self.target(state, EntryPoint::Call, installed, heat, env);
         if let (None, Some(goal)) = (pending, target) {
-            self.request(&mut decision, EntryPoint::Call, goal, heat, env);
+            self.request(&mut decision, state, EntryPoint::Call, goal, heat, env);
         }
         let waiting = pending.is_some() || target.is_some();
         decision.next_budget = self.next_budget(
@@ -201,8 +207,10 @@ impl ThresholdPolicy {
         let edges = state.loops[loop_id.as_u32() as usize].heat.total() as f64;
         let reached = edges * f64::from(self.tuning.osr_calls);
         let stays = reached >= calls as f64 * f64::from(self.tuning.t1_back_edges);
-        if let (None, Some(goal), true) = (pending, target, stays) {
-            self.request(&mut decision, entry, goal, heat, env);
+        if let (None, Some(goal), true) = (pending, target, stays)
+            && !state.is_awaited_elsewhere(loop_id, goal.0)
+        {
+            self.request(&mut decision, state, entry, goal, heat, env);
         }
         // A function that is called again is entered by calls too; without that, each activation
         // would start in T0 until it comes here.
@@ -212,7 +220,7 @@ impl ThresholdPolicy {
                 .filter_map(|(tier, _)| Some((tier, self.threshold(state, entry, tier)?)))
                 .rfind(|&(_, threshold)| heat >= threshold);
             if let Some(goal) = goal {
-                self.request(&mut decision, EntryPoint::Call, goal, heat, env);
+                self.request(&mut decision, state, EntryPoint::Call, goal, heat, env);
             }
         }
         let waiting = pending.is_some() || target.is_some();
@@ -253,7 +261,7 @@ impl ThresholdPolicy {
                 .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)? * factor)))
                 .rfind(|&(_, threshold)| heat >= threshold);
             if let (None, Some(goal)) = (state.entry(entry).pending, goal) {
-                self.request(&mut decision, entry, goal, heat, env);
+                self.request(&mut decision, state, entry, goal, heat, env);
             }
         };
         let is_awaited = |l: &LoopState| l.entry.pending.is_some_and(|(tier, _)| tier > running);

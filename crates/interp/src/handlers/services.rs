@@ -9,6 +9,7 @@ use super::call::{ARGS, CALLEE, RESULTS, SIG};
 use super::plain::DEST;
 use crate::dispatch::{Flow, Fp, Ip, Mem, State, fail, next};
 use cupola_ir::{DialectOpId, FuncId, LoopId, MemId, SiteId};
+use cupola_runtime::abi::NativeSig;
 use cupola_runtime::arch::invoke_slots;
 use cupola_runtime::{FuncCell, Services, Tier, Trap, VmFuncRef};
 use std::sync::atomic::Ordering;
@@ -218,8 +219,8 @@ fn count_loop(ip: Ip, fp: Fp, st: &mut State, loop_id: u32) -> LoopHot {
         if entry.is_null() {
             return Ok(LoopHot::Stay);
         }
-        let slots = scratch(fp, code.sig.result_slots().max(1));
-        slots[0] = fp.0 as u64;
+        let slots = scratch(fp, code.sig.result_slots().max(NativeSig::OSR_PARAMS.len()));
+        slots[..2].copy_from_slice(&[fp.0 as u64, loop_id.into()]);
         // SAFETY: the code is an entry at this loop's header, which takes the registers' slots.
         let ran = unsafe { invoke_slots(st.ctx, entry, &code.osr, slots) };
         st.moved_on = ran.is_err();

@@ -124,7 +124,7 @@ impl Printer<'_> {
                 func.blocks.get(func.entry()).map_or(&[], |b| &b.params)
             }
             // The values at the loop are given behind; the signature has no names.
-            (Form::Ssa, EntryKind::Osr { .. }) => &[],
+            (Form::Ssa, EntryKind::Osr { .. } | EntryKind::AnyLoop) => &[],
         };
         for (i, ty) in func.sig.params.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };

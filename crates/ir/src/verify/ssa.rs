@@ -109,6 +109,10 @@ impl Checker<'_> {
                     self.error(Some(func.entry()), None, message);
                 }
             }
+            EntryKind::AnyLoop => {
+                let message = "SSA form is entered by calls or at one loop";
+                self.error(Some(func.entry()), None, message);
+            }
         }
     }
 

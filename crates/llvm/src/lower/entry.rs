@@ -45,8 +45,8 @@ impl<'c> Lower<'_, '_, 'c> {
                 }
             }
             EntryKind::Osr { regs, .. } => {
-                let &[slots] = params else {
-                    return Err(codegen("an entry at a loop takes the address of slots").into());
+                let &[slots, _] = params else {
+                    return Err(codegen("an entry at a loop takes slots and a number").into());
                 };
                 let ptr = self.unit.types.ptr;
                 let slots = self.b.build_int_to_ptr(slots.into_int_value(), ptr, "")?;
@@ -57,6 +57,7 @@ impl<'c> Lower<'_, '_, 'c> {
                     self.def(reg, value);
                 }
             }
+            EntryKind::AnyLoop => return Err(codegen("optimized code has one entry").into()),
         }
         Ok(())
     }

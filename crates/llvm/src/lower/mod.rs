@@ -63,7 +63,7 @@ pub(crate) fn declare<'c>(
             unit.members.insert(request.func, function);
             function
         }
-        EntryKind::Osr { .. } => {
+        EntryKind::Osr { .. } | EntryKind::AnyLoop => {
             let ty = unit.osr_type(results);
             unit.define(&name, ty, frame, true)
         }

@@ -5,7 +5,8 @@ use crate::error::{Result, codegen};
 use crate::symbols;
 use crate::target;
 use cupola_ir::{FrameState, FuncId, InlineSite, InlinedCall, SrcLoc, TrapCode, Type};
-use cupola_runtime::{Helper, HelperType, abi};
+use cupola_runtime::abi::{self, NativeSig};
+use cupola_runtime::{Helper, HelperType};
 use inkwell::AddressSpace;
 use inkwell::GlobalVisibility;
 use inkwell::attributes::{Attribute, AttributeLoc};
@@ -206,7 +207,7 @@ impl<'c> Unit<'c> {
 
     /// The type of functions entered at a loop header.
     pub(crate) fn osr_type(&self, results: &[Type]) -> FunctionType<'c> {
-        self.native_type([Type::I64], results)
+        self.native_type(NativeSig::OSR_PARAMS, results)
     }
 
     /// Declares a function of the unit; `frame` is how large its frame may be before LLVM reports
