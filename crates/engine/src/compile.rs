@@ -8,7 +8,7 @@ use crate::stress::CompileFault;
 use cupola_codemem::LinkError;
 use cupola_ir::{DialectOpId, EntryKind, FuncId, Function, LoopId};
 use cupola_opt::speculate::Specializer;
-use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Profile, SiteProfile, Trace};
+use cupola_opt::{OptEnv, OptOptions, OptRequest, Optimized, Polls, Profile, SiteProfile, Trace};
 use cupola_runtime::arch;
 use cupola_runtime::{
     Artifact, CodeGenerator, CodegenOptions, CompileError, CompileRequest, Symbol, Tier,
@@ -81,7 +81,11 @@ impl ModuleInner {
             fuel: self.engine.config.codegen.fuel,
             guarded_memories: self.engine.config.codegen.memory_reservation,
             force_deopts: self.engine.stress.modes().fail_guards.is_some(),
-            polls: self.engine.climbs_from(unit.tier),
+            polls: match self.engine.climbs_from(unit.tier) {
+                true if self.engine.stress.modes().always_polls() => Polls::AllLoops,
+                true => Polls::LongLoops,
+                false => Polls::None,
+            },
             ..self.engine.config.optimizer
         };
         let request = OptRequest {

@@ -63,6 +63,18 @@ pub trait OptEnv {
     }
 }
 
+/// Which loops look for better code at their headers, since a tier above may take over.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Polls {
+    /// None.
+    #[default]
+    None,
+    /// Those that go on for long when they are entered, as far as is known.
+    LongLoops,
+    /// All, but for those that come by the header of an inner one (a stress mode of the engine).
+    AllLoops,
+}
+
 /// Options of the optimizer.
 #[derive(Copy, Clone, Debug)]
 pub struct OptOptions {
@@ -81,8 +93,8 @@ pub struct OptOptions {
     /// 32-bit memories are reserved with a guard, and the code generator takes accesses that trap
     /// by faulting.
     pub guarded_memories: bool,
-    /// Look for better code at loop headers: a tier above may take over.
-    pub polls: bool,
+    /// Where to look for better code.
+    pub polls: Polls,
     /// Measure each pass.
     pub timings: bool,
     /// Verify the function after each pass.
@@ -96,7 +108,7 @@ impl Default for OptOptions {
             inline: InlineTuning::default(),
             fuel: false,
             force_deopts: false,
-            polls: false,
+            polls: Polls::None,
             guarded_memories: false,
             timings: false,
             verify: cfg!(debug_assertions),

@@ -18,6 +18,7 @@ pub mod ssa;
 
 pub use driver::optimize;
 pub use env::{
-    OptEnv, OptError, OptOptions, OptRequest, Optimized, PassTiming, Profile, SiteProfile, Trace,
+    OptEnv, OptError, OptOptions, OptRequest, Optimized, PassTiming, Polls, Profile, SiteProfile,
+    Trace,
 };
 pub use passes::{PASSES, Pass, Pipeline};
