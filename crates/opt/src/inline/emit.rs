@@ -6,7 +6,7 @@ use crate::ssa::ResumeState;
 use cupola_ir::analysis::Cfg;
 use cupola_ir::{
     Block, BlockData, FrameDescr, FrameState, Function, Imm, InlineSite, InlinedCall, Inst,
-    InstData, Op, Reg, Target,
+    InstData, Op, Reg, SrcLoc, Target,
 };
 use smallvec::SmallVec;
 
@@ -57,6 +57,8 @@ struct Activation {
     /// What the template's registers are called in the result.
     regs: Vec<Reg>,
     site: Option<InlineSite>,
+    /// Of a head: the position of the call that it stands for, which its instructions have.
+    position: Option<SrcLoc>,
     /// Block counts of the template times this are those of the copy.
     scale: Option<f64>,
 }
@@ -78,7 +80,8 @@ impl Emitter<'_> {
             params.iter().map(|&param| regs[param.as_u32() as usize]).collect();
         self.out.blocks[entry].count = template.func.blocks[template.func.entry()].count;
         let scale = Some(1.0);
-        self.active.push(Activation { node: 0, call: None, regs, site: None, scale });
+        let (site, position) = (None, None);
+        self.active.push(Activation { node: 0, call: None, regs, site, position, scale });
         self.body(entry, Return::FromRoot);
         self.active.pop();
     }
@@ -133,7 +136,7 @@ impl Emitter<'_> {
                             let target = Target { block: to, args: values.collect() };
                             let mut data =
                                 InstData::new(Op::Br, &[], &[]).with_targets(vec![target]);
-                            data.loc = func.insts[inst].loc;
+                            data.loc = self.loc(&func.insts[inst]);
                             data.inline_site = self.top().site;
                             self.push(at, data);
                         }
@@ -179,10 +182,15 @@ impl Emitter<'_> {
             results: data.results.iter().map(|&result| self.map(result)).collect(),
             imm,
             targets: targets.collect(),
-            loc: data.loc,
+            loc: self.loc(data),
             inline_site: self.top().site,
         };
         self.push(at, data);
+    }
+
+    /// The position of the copy of an instruction of the top activation's template.
+    fn loc(&self, data: &InstData) -> SrcLoc {
+        self.top().position.unwrap_or(data.loc)
     }
 
     /// The frames of the activations around the top one, and the values of their registers.
@@ -204,11 +212,15 @@ impl Emitter<'_> {
         let caller = &self.plan.nodes[self.top().node].template.func;
         let data = &caller.insts[inst];
         let template = &self.plan.nodes[child].template;
-        let site = self.out.inlined.push(InlinedCall {
-            parent: self.top().site,
-            callee: template.id,
-            call_loc: data.loc,
-        });
+        let parent = self.top().site;
+        let call_loc = self.loc(data);
+        let (site, position) = if template.is_head {
+            // The activation that its call makes is the only one of the callee.
+            (parent, Some(call_loc))
+        } else {
+            let call = InlinedCall { parent, callee: template.id, call_loc };
+            (Some(self.out.inlined.push(call)), None)
+        };
         let mut regs = self.fresh_regs(template);
         let params = &template.func.blocks[template.func.entry()].params;
         for (&param, &arg) in params.iter().zip(&data.args) {
@@ -225,7 +237,7 @@ impl Emitter<'_> {
             Return::To(self.out.blocks.push(BlockData { params, insts: Vec::new(), count }))
         };
         self.active.last_mut().expect("a copy is being made").call = Some(inst);
-        self.active.push(Activation { node: child, call: None, regs, site: Some(site), scale });
+        self.active.push(Activation { node: child, call: None, regs, site, position, scale });
         let returned = self.body(at, returning);
         self.active.pop();
         let top = self.active.last_mut().expect("a copy is being made");

@@ -36,6 +36,7 @@
 
 mod emit;
 mod frequency;
+mod head;
 mod plan;
 mod template;
 mod unit;
@@ -56,5 +57,6 @@ pub fn inline(
     templates: &mut dyn FnMut(FuncId) -> Option<Rc<Template>>,
 ) -> (Function, usize) {
     let plan = plan::plan(root, tuning, templates);
-    (emit::emit(&plan), plan.nodes.len() - 1)
+    let inlined = plan.nodes[1..].iter().filter(|node| !node.template.is_head).count();
+    (emit::emit(&plan), inlined)
 }

@@ -30,8 +30,8 @@ pub struct InlineTuning {
     /// How deep a function is inlined into itself.
     pub recursion_depth: u32,
     /// How many copies of a function that calls itself stand in the result, its own body counted
-    /// where it is the function compiled. With 7, a function with two calls of itself is unrolled
-    /// by two whole levels.
+    /// where it is the function compiled. Behind them stand heads, if the function has one (`head`).
+    /// For fib, 5 and 7 are as quick, and 3 is 7% slower.
     pub recursion_copies: u32,
 }
 
@@ -45,7 +45,7 @@ impl Default for InlineTuning {
             min_frequency: 0.05,
             recursion_size: 30,
             recursion_depth: 3,
-            recursion_copies: 7,
+            recursion_copies: 5,
         }
     }
 }
@@ -123,8 +123,13 @@ pub(super) fn plan(
         let call = planner.call(&candidate);
         let (inst, callee) = (call.inst, call.callee);
         let Some(template) = templates(callee) else { continue };
-        if planner.may_recurse(candidate.node, &template) && planner.accept(&template, &candidate) {
-            let child = planner.add(template, Some(candidate.node), candidate.frequency);
+        let may_recurse = planner.may_recurse(candidate.node, &template);
+        let chosen = match &template.head {
+            Some(head) if !may_recurse => head.clone(),
+            _ => template,
+        };
+        if (may_recurse || chosen.is_head) && planner.accept(&chosen, &candidate) {
+            let child = planner.add(chosen, Some(candidate.node), candidate.frequency);
             planner.plan.nodes[candidate.node].children.insert(inst, child);
         }
     }
@@ -144,7 +149,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn add(&mut self, template: Rc<Template>, parent: Option<usize>, frequency: f32) -> usize {
         let node = self.plan.nodes.len();
-        *self.copies.entry(template.id).or_default() += 1;
+        *self.copies.entry(template.id).or_default() += u32::from(!template.is_head);
         for (index, call) in template.calls.iter().enumerate() {
             self.serial += 1;
             self.queue.push(Candidate {

@@ -1,8 +1,9 @@
 //! Functions as they are copied into their callers.
 
-use super::frequency;
+use super::{frequency, head};
 use crate::ssa::SsaInfo;
 use cupola_ir::{Block, DeoptReason, Effects, FuncId, Function, Imm, Inst, InstData, Module, Op};
+use std::rc::Rc;
 
 /// A function in SSA form with all that planning asks of it, made once in a compilation.
 pub struct Template {
@@ -17,6 +18,10 @@ pub struct Template {
     pub(super) only_direct_calls: bool,
     /// The blocks that return.
     pub(super) returns: Vec<Block>,
+    /// Its head, if it is a recursive function that has one.
+    pub(super) head: Option<Rc<Template>>,
+    /// Whether it is the head of a function, which is no activation.
+    pub(super) is_head: bool,
 }
 
 /// A direct call.
@@ -36,6 +41,8 @@ impl Template {
             calls: Vec::new(),
             only_direct_calls: true,
             returns: Vec::new(),
+            head: None,
+            is_head: false,
             info,
             func,
         };
@@ -69,7 +76,32 @@ impl Template {
                 }
             }
         }
+        if template.calls.iter().filter(|call| call.callee == id).count() >= 2 {
+            let head = head::head(id, &template.func, module);
+            template.head = head.map(|head| Rc::new(Template::of_head(id, head)));
+        }
         template
+    }
+
+    /// The template of a head. Its call stays a call.
+    fn of_head(id: FuncId, func: Function) -> Template {
+        let insts = func.layout.iter().flat_map(|&block| &func.blocks[block].insts);
+        let size = insts.filter(|&&inst| becomes_code(&func, &func.insts[inst])).count() as u32;
+        let is_return = |block: &Block| {
+            let last = func.blocks[*block].insts.last();
+            last.is_some_and(|&last| func.insts[last].op == Op::Return)
+        };
+        Template {
+            id,
+            size,
+            calls: Vec::new(),
+            only_direct_calls: false,
+            returns: func.layout.iter().copied().filter(is_return).collect(),
+            info: SsaInfo::default(),
+            head: None,
+            is_head: true,
+            func,
+        }
     }
 
     /// Whether it calls nothing.
