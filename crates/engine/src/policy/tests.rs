@@ -440,6 +440,54 @@ fn quick_tiers_and_hot_functions_go_first() {
     assert!(priority(Tier::T0, 900) > priority(Tier::T0, 100));
 }
 
+#[test]
+fn of_functions_as_hot_the_small_ones_go_first() {
+    let policy = ThresholdPolicy::new(Tuning::default());
+    let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
+    let priority = |size: u32, count: u64| {
+        let mut state = FuncState::new(size, 0, 0);
+        policy.on_event(&mut state, &PolicyEvent::Calls { count }, &env).compile[0].priority
+    };
+    assert!(priority(40, 100) > priority(4_000, 100));
+    assert!(priority(4_000, 900) > priority(400, 100), "but not whatever the heat");
+}
+
+#[test]
+fn a_ladder_leaves_no_step_out() {
+    let step = |skips_tiers: bool| {
+        let policy = ThresholdPolicy::new(Tuning { skips_tiers, ..Tuning::default() });
+        let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
+        let mut state = FuncState::new(100, 1, 0);
+        let (loop_id, running) = (LoopId::from_u32(0), Tier::T0);
+        let edges = PolicyEvent::BackEdges { loop_id, count: 1 << 30, running, calls: 2 };
+        let asked = policy.on_event(&mut state, &edges, &env).compile;
+        let calls = policy.on_event(&mut state, &PolicyEvent::Calls { count: 1 << 30 }, &env);
+        asked.iter().chain(&calls.compile).map(|request| request.tier).collect::<Vec<_>>()
+    };
+    assert_eq!(step(true), [Tier::T2; 3]);
+    assert_eq!(step(false), [Tier::T1; 3]);
+}
+
+/// What is entered at a loop of T1 is entered at all.
+#[test]
+fn baseline_code_for_loops_is_asked_for_once() {
+    let policy = ThresholdPolicy::new(Tuning::default());
+    let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
+    let mut state = FuncState::new(100, 2, 0);
+    let mut asked = |state: &mut FuncState, id: u32| {
+        let (loop_id, running) = (LoopId::from_u32(id), Tier::T0);
+        let edges = PolicyEvent::BackEdges { loop_id, count: 1_000, running, calls: 1 };
+        let compile = policy.on_event(state, &edges, &env).compile;
+        compile.iter().map(|request| (request.entry, request.tier)).collect::<Vec<_>>()
+    };
+    let first = EntryPoint::Loop(LoopId::from_u32(0));
+    assert_eq!(asked(&mut state, 0), [(first, Tier::T1)]);
+    state.queued(first, Tier::T1);
+    assert_eq!(asked(&mut state, 1), []);
+    state.cancelled(first, Tier::T1);
+    assert_eq!(asked(&mut state, 1), [(EntryPoint::Loop(LoopId::from_u32(1)), Tier::T1)]);
+}
+
 /// How many samples of a loop ask for a peak entry at it, at most 100.
 fn samples_until_asked(state: &mut FuncState, loop_id: u32, calls: u64) -> Option<u32> {
     let policy = ThresholdPolicy::new(Tuning::default());

@@ -84,7 +84,21 @@ impl ThresholdPolicy {
             .filter_map(move |tier| Some((tier, self.threshold(state, entry, tier)?)))
     }
 
-    /// The best tier whose threshold `heat` reaches.
+    /// The best of these tiers whose threshold `heat` reaches; where none may be left out, the
+    /// lowest, if its threshold is reached.
+    fn best(
+        &self,
+        mut goals: impl DoubleEndedIterator<Item = (Tier, f64)>,
+        heat: f64,
+    ) -> Option<(Tier, f64)> {
+        let reached = |&(_, threshold): &(Tier, f64)| heat >= threshold;
+        match self.tuning.skips_tiers {
+            true => goals.rfind(reached),
+            false => goals.next().filter(reached),
+        }
+    }
+
+    /// The tier for which an entry point as hot as this is to be compiled.
     fn target(
         &self,
         state: &FuncState,
@@ -93,7 +107,7 @@ impl ThresholdPolicy {
         heat: f64,
         env: &Environment,
     ) -> Option<(Tier, f64)> {
-        self.goals(state, entry, current, env).rev().find(|&(_, threshold)| heat >= threshold)
+        self.best(self.goals(state, entry, current, env), heat)
     }
 
     /// How urgent a compilation is: heat as a multiple of the threshold, weighed by how quickly
@@ -215,10 +229,10 @@ impl ThresholdPolicy {
         // A function that is called again is entered by calls too; without that, each activation
         // would start in T0 until it comes here.
         if calls > 1 && state.call.pending.is_none() {
-            let goal = self
+            let goals = self
                 .goals(state, EntryPoint::Call, state.call.installed, env)
-                .filter_map(|(tier, _)| Some((tier, self.threshold(state, entry, tier)?)))
-                .rfind(|&(_, threshold)| heat >= threshold);
+                .filter_map(|(tier, _)| Some((tier, self.threshold(state, entry, tier)?)));
+            let goal = self.best(goals, heat);
             if let Some(goal) = goal {
                 self.request(&mut decision, state, EntryPoint::Call, goal, heat, env);
             }
@@ -256,10 +270,10 @@ impl ThresholdPolicy {
         let others = || state.loops.iter().enumerate().filter(|&(i, _)| i != index);
         let mut decision = Decision::default();
         let mut consider = |entry, current, factor: f64| {
-            let goal = self
+            let goals = self
                 .goals(state, entry, current, env)
-                .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)? * factor)))
-                .rfind(|&(_, threshold)| heat >= threshold);
+                .filter_map(|(tier, _)| Some((tier, self.sample_threshold(state, tier)? * factor)));
+            let goal = self.best(goals, heat);
             if let (None, Some(goal)) = (state.entry(entry).pending, goal) {
                 self.request(&mut decision, state, entry, goal, heat, env);
             }
