@@ -474,7 +474,7 @@ fn baseline_code_for_loops_is_asked_for_once() {
     let policy = ThresholdPolicy::new(Tuning::default());
     let env = Environment { now_ns: 0, available: up_to_t2(), queue_len: 0 };
     let mut state = FuncState::new(100, 2, 0);
-    let mut asked = |state: &mut FuncState, id: u32| {
+    let asked = |state: &mut FuncState, id: u32| {
         let (loop_id, running) = (LoopId::from_u32(id), Tier::T0);
         let edges = PolicyEvent::BackEdges { loop_id, count: 1_000, running, calls: 1 };
         let compile = policy.on_event(state, &edges, &env).compile;
