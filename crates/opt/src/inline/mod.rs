@@ -4,7 +4,8 @@
 //! inside a copied callee must rebuild the frames of all callers. First a plan is made (`plan`):
 //! which calls of which templates are replaced, guided by block counts or a static estimate, within
 //! budgets; then all templates of the plan are copied into one function in one pass (`emit`), so
-//! that the cost is linear in the result. Templates are made once in a compilation however often
+//! that the cost is linear in the result. Where recursion has come to its bounds, only the test for
+//! the base case may be copied (`head`). Templates are made once in a compilation however often
 //! they are copied. Functions of the host are never inlined.
 //!
 //! Copied instructions carry the inlined call they belong to ([`cupola_ir::InlinedCall`]); that of
