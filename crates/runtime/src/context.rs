@@ -91,9 +91,8 @@ pub struct VmTable {
     pub slots: *mut u64,
     /// Number of slots.
     pub len: u64,
-    /// Address of the first slot's key ([`VmCallKey::to_word`]), of a table of functions where an instance's context leads
-    /// to it; there are as many keys as slots. Only code of the instance that defines the table
-    /// reads them.
+    /// Address of the first slot's key ([`VmCallKey::to_word`]), of a table of functions that an
+    /// instance defines; there are as many keys as slots. Only code of that instance reads them.
     pub keys: *const u64,
 }
 

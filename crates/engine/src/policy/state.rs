@@ -274,16 +274,18 @@ impl FuncState {
     /// at all loops.
     pub(super) fn is_awaited_elsewhere(&self, id: LoopId, tier: Tier) -> bool {
         let is_pending = |other: &LoopState| other.entry.pending.is_some_and(|(t, _)| t == tier);
-        let own = id.as_u32() as usize;
-        let mut others = self.loops.iter().enumerate().filter(|&(i, _)| i != own);
-        tier == Tier::T1 && others.any(|(_, other)| is_pending(other))
+        tier == Tier::T1 && self.other_loops(id).any(is_pending)
     }
 
     /// Whether another loop of the function than this one has code of a tier of at least `tier`.
     pub(super) fn has_other_entry(&self, id: LoopId, tier: Tier) -> bool {
+        self.other_loops(id).any(|other| other.entry.installed >= tier)
+    }
+
+    /// The loops of the function but for this one.
+    pub(super) fn other_loops(&self, id: LoopId) -> impl Iterator<Item = &LoopState> {
         let own = id.as_u32() as usize;
-        let mut others = self.loops.iter().enumerate().filter(|&(i, _)| i != own);
-        others.any(|(_, other)| other.entry.installed >= tier)
+        self.loops.iter().enumerate().filter(move |&(i, _)| i != own).map(|(_, other)| other)
     }
 
     /// The installed code was discarded, or invalidated by request; code of tier `fallback`

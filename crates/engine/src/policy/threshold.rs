@@ -267,7 +267,6 @@ impl ThresholdPolicy {
         let heat = state.loops[index].samples.add(1, env.now_ns, &self.tuning.decay);
         let state = &*state;
         let samples: u64 = state.loops.iter().map(|l| l.samples.total()).sum();
-        let others = || state.loops.iter().enumerate().filter(|&(i, _)| i != index);
         let mut decision = Decision::default();
         let mut consider = |entry, current, factor: f64| {
             let goals = self
@@ -281,7 +280,7 @@ impl ThresholdPolicy {
         let is_awaited = |l: &LoopState| l.entry.pending.is_some_and(|(tier, _)| tier > running);
         // A function that is soon left again comes into better code by its next call.
         let stays = calls <= samples.saturating_mul(self.tuning.calls_per_sample.into());
-        if stays && !others().any(|(_, l)| is_awaited(l)) {
+        if stays && !state.other_loops(loop_id).any(is_awaited) {
             let has_entry = state.has_other_entry(loop_id, Tier::T3);
             let factor = if has_entry { self.tuning.further_entry } else { 1.0 };
             let current = state.loops[index].entry.installed.max(running);

@@ -125,7 +125,7 @@ pub enum Format {
     CallIndirect,
     /// A table of functions; one index; one reference.
     TableGet,
-    /// A function; one reference; one i32 result.
+    /// A table of functions, a function; one index; one i32 result.
     TableHolds,
     /// A signature; operands after it, then a reference; results after it.
     CallRef,

@@ -78,29 +78,18 @@ impl Template {
         }
         if template.calls.iter().filter(|call| call.callee == id).count() >= 2 {
             let head = head::head(id, &template.func, module);
-            template.head = head.map(|head| Rc::new(Template::of_head(id, head)));
+            template.head = head.map(|head| Rc::new(Template::of_head(id, head, module)));
         }
         template
     }
 
     /// The template of a head. Its call stays a call.
-    fn of_head(id: FuncId, func: Function) -> Template {
-        let insts = func.layout.iter().flat_map(|&block| &func.blocks[block].insts);
-        let size = insts.filter(|&&inst| becomes_code(&func, &func.insts[inst])).count() as u32;
-        let is_return = |block: &Block| {
-            let last = func.blocks[*block].insts.last();
-            last.is_some_and(|&last| func.insts[last].op == Op::Return)
-        };
+    fn of_head(id: FuncId, func: Function, module: &Module) -> Template {
         Template {
-            id,
-            size,
             calls: Vec::new(),
             only_direct_calls: false,
-            returns: func.layout.iter().copied().filter(is_return).collect(),
-            info: SsaInfo::default(),
-            head: None,
             is_head: true,
-            func,
+            ..Template::new(id, func, SsaInfo::default(), module)
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Where one or two functions of the module are what a site calls most of the time, what the
 //! table's slot holds is compared with each of them, and the call that follows is a direct one,
-//! which may be inlined. What is left goes through the table. Where there are more targets, those are compared with that are inlined in any case, small leaves: what
-//! they save is worth a comparison that often fails, and in a tree of calls most are leaves. Nothing
+//! which may be inlined. What is left goes through the table. Where there are more targets, those
+//! are compared with that are inlined in any case, small leaves: what they save is worth a comparison that often fails, and in a tree of calls most are leaves. Nothing
 //! is assumed that could fail later: no deoptimization. Null and the signature need no check in
 //! front of the comparisons, since these functions are neither null nor of another signature; they
 //! are checked by the indirect call that is left, so that traps stay what they were.
